@@ -1,0 +1,1 @@
+"""Engines: how one kind of machine or scheduler runs a start order."""

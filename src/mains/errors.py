@@ -1,0 +1,252 @@
+"""Every error that mains shows, in one tree with stable codes.
+
+    MainsError
+      BadInput (422)       SpecInvalid SpecUnknownKey SpecUnsupported BundleUnsafe BundleTooLarge
+                           AmountInvalid PriceInvalid DocumentInvalid NameInvalid RequestInvalid
+      Unauthenticated (401) KeyMissing KeyInvalid TokenInvalid SignatureInvalid
+      Forbidden (403)      RoleMissing ForeignOrganisation
+      Missing (404)        NotFound
+      Conflicting (409)    KeyReused AlreadyExists StateConflict StaleFence StaleEpoch QuoteExpired
+                           MeterDecreased MeterConflict
+      Refused (402)        InsufficientFunds NoOffer CeilingExceeded QuotaExceeded
+      Incompatible (426)   ProtocolUnsupported SchemaMismatch
+      Unavailable (503)    DatabaseUnavailable EngineUnreachable ServerUnreachable
+      Broken (500)         EngineRefused StoreCorrupt AlreadyRunning SetupMissing Internal
+
+The class is the code: API, CLI and docs read it from here. An error says what happened, and its
+hint says what to do next. Foreign errors are translated where they arise, with `from`.
+"""
+
+from typing import ClassVar
+
+Fact = str | int | bool | None | list[str] | dict[str, str]
+
+
+class MainsError(Exception):
+    """Base of all errors; `detail` says what happened, `hint` what to do about it."""
+
+    code: ClassVar[str] = "internal"
+    status: ClassVar[int] = 500
+    hint_default: ClassVar[str] = ""
+
+    def __init__(self, detail: str, *, hint: str = "", **facts: Fact) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.hint = hint or self.hint_default
+        self.facts = facts
+
+
+class BadInput(MainsError):
+    code = "bad_input"
+    status = 422
+
+
+class SpecInvalid(BadInput):
+    code = "spec_invalid"
+
+
+class SpecUnknownKey(BadInput):
+    code = "spec_unknown_key"
+
+
+class SpecUnsupported(BadInput):
+    code = "spec_unsupported"
+
+
+class BundleUnsafe(BadInput):
+    code = "bundle_unsafe"
+
+
+class BundleTooLarge(BadInput):
+    code = "bundle_too_large"
+
+
+class AmountInvalid(BadInput):
+    code = "amount_invalid"
+
+
+class PriceInvalid(BadInput):
+    code = "price_invalid"
+
+
+class DocumentInvalid(BadInput):
+    code = "document_invalid"
+
+
+class NameInvalid(BadInput):
+    code = "name_invalid"
+
+
+class RequestInvalid(BadInput):
+    code = "request_invalid"
+
+
+class Unauthenticated(MainsError):
+    code = "unauthenticated"
+    status = 401
+
+
+class KeyMissing(Unauthenticated):
+    code = "key_missing"
+    hint_default = "Run `mains login`, or send the key as `Authorization: Bearer KEY`."
+
+
+class KeyInvalid(Unauthenticated):
+    code = "key_invalid"
+    hint_default = "Check the key for a typing error, or ask an owner for a new one."
+
+
+class TokenInvalid(Unauthenticated):
+    code = "token_invalid"
+    hint_default = "Ask the operator for a fresh join token: `mains site token SITE`."
+
+
+class SignatureInvalid(Unauthenticated):
+    code = "signature_invalid"
+
+
+class Forbidden(MainsError):
+    code = "forbidden"
+    status = 403
+
+
+class RoleMissing(Forbidden):
+    code = "role_missing"
+
+
+class ForeignOrganisation(Forbidden):
+    code = "foreign_organisation"
+
+
+class Missing(MainsError):
+    code = "missing"
+    status = 404
+
+
+class NotFound(Missing):
+    code = "not_found"
+
+
+class Conflicting(MainsError):
+    code = "conflicting"
+    status = 409
+
+
+class KeyReused(Conflicting):
+    """The idempotency key was used before with another body."""
+
+    code = "idempotency_key_reused"
+    hint_default = "Use a new idempotency key for a new request."
+
+
+class AlreadyExists(Conflicting):
+    code = "already_exists"
+
+
+class StateConflict(Conflicting):
+    code = "state_conflict"
+
+
+class StaleFence(Conflicting):
+    code = "stale_fence"
+
+
+class StaleEpoch(Conflicting):
+    code = "stale_epoch"
+    hint_default = "A newer agent has registered for this site; stop this one."
+
+
+class QuoteExpired(Conflicting):
+    code = "quote_expired"
+    hint_default = "Ask for a new quote."
+
+
+class MeterDecreased(Conflicting):
+    code = "meter_decreased"
+
+
+class MeterConflict(Conflicting):
+    code = "meter_conflict"
+
+
+class Refused(MainsError):
+    code = "refused"
+    status = 402
+
+
+class InsufficientFunds(Refused):
+    code = "insufficient_funds"
+
+
+class NoOffer(Refused):
+    code = "no_offer"
+
+
+class CeilingExceeded(Refused):
+    code = "ceiling_exceeded"
+
+
+class QuotaExceeded(Refused):
+    code = "quota_exceeded"
+
+
+class Incompatible(MainsError):
+    code = "incompatible"
+    status = 426
+
+
+class ProtocolUnsupported(Incompatible):
+    code = "protocol_unsupported"
+
+
+class SchemaMismatch(Incompatible):
+    code = "schema_mismatch"
+
+
+class Unavailable(MainsError):
+    code = "unavailable"
+    status = 503
+
+
+class DatabaseUnavailable(Unavailable):
+    code = "database_unavailable"
+    hint_default = "Nothing is lost; try again in a moment with the same idempotency key."
+
+
+class EngineUnreachable(Unavailable):
+    """The engine did not answer; whether the effect happened is unknown."""
+
+    code = "engine_unreachable"
+
+
+class ServerUnreachable(Unavailable):
+    code = "server_unreachable"
+    hint_default = "Is it running? `mains up` starts it; `mains login --url` points elsewhere."
+
+
+class Broken(MainsError):
+    code = "broken"
+
+
+class EngineRefused(Broken):
+    """The engine refused to start the run; nothing was started."""
+
+    code = "engine_refused"
+
+
+class StoreCorrupt(Broken):
+    code = "store_corrupt"
+
+
+class AlreadyRunning(Broken):
+    code = "already_running"
+    status = 409
+
+
+class SetupMissing(Broken):
+    code = "setup_missing"
+
+
+class Internal(Broken):
+    code = "internal"
+    hint_default = "This is a fault of mains; the log has it under the request's id."

@@ -1,0 +1,17 @@
+"""Identifiers: UUIDv7, so that they are global, sortable by age and made by the caller."""
+
+from uuid import UUID
+
+import uuid_utils
+
+SHORT_LENGTH = 12
+
+
+def new_id() -> UUID:
+    """Return a fresh UUIDv7 as a standard library UUID."""
+    return UUID(int=uuid_utils.uuid7().int)
+
+
+def short(identifier: UUID) -> str:
+    """Return the random tail of a UUIDv7, which people type and tables show."""
+    return identifier.hex[-SHORT_LENGTH:]

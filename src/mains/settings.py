@@ -1,0 +1,84 @@
+"""Settings: read once from the environment when a process starts, passed down from there."""
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+import platformdirs
+
+SYSTEM_ROOT: Final = Path("/var/lib/mains")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where one mains keeps its things, and the bounds that it keeps to.
+
+    `home` is private to the user who runs mains: keys, blobs, logs, `up.json`. `commons` holds
+    what other system users must reach by path: Postgres' data and the folders of runs.
+    """
+
+    home: Path
+    commons: Path
+    database_url: str | None = None
+    database_owner_url: str | None = None
+    listen_host: str = "127.0.0.1"
+    listen_port: int = 0
+    agent_lease_seconds: int = 15
+    agent_grace_seconds: int = 10
+    sync_wait_seconds: int = 20
+    quote_validity_seconds: int = 900
+    queue_deadline_seconds: int = 7 * 86_400
+    reporting_grace_seconds: int = 3_600
+    bundle_bytes_max: int = 256 * 2**20
+    blob_bytes_max: int = 4 * 2**30
+    organisation_bytes_max: int = 20 * 2**30
+    log_bytes_per_task_max: int = 8 * 2**20
+    retention_days: int = 90
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        """Read MAINS_* variables; every integer setting has one of its own name."""
+        home = Path(environ.get("MAINS_HOME") or _default_home()).expanduser().absolute()
+        integers = {
+            name: int(environ[variable])
+            for name, kind in cls.__annotations__.items()
+            if kind is int and (variable := f"MAINS_{name.upper()}") in environ
+        }
+        return cls(
+            home=home,
+            commons=_commons(home),
+            database_url=environ.get("MAINS_DATABASE_URL"),
+            database_owner_url=environ.get("MAINS_DATABASE_OWNER_URL"),
+            listen_host=environ.get("MAINS_LISTEN_HOST", "127.0.0.1"),
+            **integers,
+        )
+
+    @property
+    def logs(self) -> Path:
+        return self.home / "logs"
+
+    @property
+    def keys(self) -> Path:
+        return self.home / "keys"
+
+    @property
+    def state_file(self) -> Path:
+        """Where a running `mains up` says its address and process ids."""
+        return self.home / "up.json"
+
+
+def _default_home() -> Path:
+    if os.geteuid() == 0:
+        return SYSTEM_ROOT / "home"
+    return platformdirs.user_data_path("mains")
+
+
+def _commons(home: Path) -> Path:
+    """As root, a folder that other users can traverse, whatever home is; else home itself."""
+    if os.geteuid() != 0:
+        return home
+    digest = hashlib.sha256(os.fsencode(home)).hexdigest()[:12]
+    return SYSTEM_ROOT / "instances" / digest

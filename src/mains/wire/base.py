@@ -1,0 +1,39 @@
+"""The common ground of all schemas: closed objects, decimal money, explicit time."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, StringConstraints
+
+from mains.units import Money
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
+DecimalText = Annotated[str, StringConstraints(pattern=r"^-?\d{1,13}(\.\d{1,6})?$")]
+Instant = AwareDatetime
+
+
+class Schema(BaseModel):
+    """A closed, frozen object; an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Amount(Schema):
+    """Money on the wire: a decimal string and its currency or credit unit."""
+
+    amount: DecimalText
+    currency: str
+
+    @classmethod
+    def of(cls, money: Money) -> "Amount":
+        return cls(amount=money.decimal, currency=money.unit)
+
+    @property
+    def money(self) -> Money:
+        return Money.parse(self.amount, self.currency)
+
+
+def isoformat(instant: datetime) -> str:
+    """Return an instant as every schema writes it: RFC 3339 with its offset."""
+    return instant.isoformat()
