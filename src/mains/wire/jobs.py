@@ -100,7 +100,6 @@ class Submitted(Schema):
     id: UUID
     state: str
     ceiling: Amount | None = None
-    replayed: bool = False
     error: str | None = None
     detail: str | None = None
 

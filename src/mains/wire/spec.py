@@ -6,7 +6,7 @@ is an error that says so. Nothing is ignored silently.
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final, Literal
 
 import yaml
@@ -252,9 +252,9 @@ def _integer(value: object, key: str) -> int:
     return int(text)
 
 
-def _converted(convert: Any, value: object, key: str) -> int:
+def _converted(convert: Callable[[str], int], value: object, key: str) -> int:
     try:
-        return int(convert(value))
+        return convert(str(value))
     except ValueError as error:
         raise SpecInvalid(f"`{key}`: {error}.") from error
 
