@@ -1,0 +1,98 @@
+"""The documents: reference pages written from the code, links that resolve, examples that run.
+
+`python -m tools.docs write` writes docs/reference; `check` compares it with the code, follows every
+relative link and runs every example marked `run`, and exits 1 when something is wrong.
+"""
+
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from tools import examples, reference
+
+ROOT: Final = Path()
+LINK: Final = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
+HEADING: Final = re.compile(r"^#{1,6}\s+(.*?)\s*#*$", re.MULTILINE)
+FENCED: Final = re.compile(r"^(```|~~~).*?^\1\s*$", re.MULTILINE | re.DOTALL)
+CODE: Final = re.compile(r"`[^`\n]*`")
+REMOTE: Final = ("http:", "https:", "mailto:")
+
+
+def main(arguments: Sequence[str]) -> int:
+    match list(arguments):
+        case ["write"]:
+            for path, text in reference.pages().items():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text, encoding="utf-8")
+                print(path)
+            return 0
+        case ["check"]:
+            return _report([*_stale_pages(), *_broken_links(), *_failed_examples()])
+        case ["links"]:
+            return _report([*_broken_links()])
+        case ["examples"]:
+            return _report([*_failed_examples()])
+        case _:
+            print("usage: python -m tools.docs write | check | links | examples")
+            return 2
+
+
+def documents(root: Path) -> list[Path]:
+    """Return every document of the project, in a fixed order."""
+    return sorted([*root.glob("*.md"), *(root / "docs").rglob("*.md")])
+
+
+def anchors(text: str) -> set[str]:
+    """Return the anchors that a page's headings make, spelt as code hosts spell them."""
+    return {_anchor(title) for title in HEADING.findall(FENCED.sub("", text))}
+
+
+def links(text: str) -> list[str]:
+    """Return the link targets of a page; what stands in code is no link."""
+    return LINK.findall(CODE.sub("", FENCED.sub("", text)))
+
+
+def _anchor(title: str) -> str:
+    kept = re.sub(r"[^\w\- ]", "", title.replace("`", "").lower())
+    return kept.strip().replace(" ", "-")
+
+
+def _broken_links() -> Iterator[str]:
+    for page in documents(ROOT):
+        text = page.read_text(encoding="utf-8")
+        for target in links(text):
+            if target.startswith(REMOTE):
+                continue
+            name, _, anchor = target.partition("#")
+            aimed = page.parent / name if name else page
+            if not aimed.exists():
+                yield f"{page}: the link {target} leads nowhere"
+            elif anchor and anchor not in anchors(aimed.read_text(encoding="utf-8")):
+                yield f"{page}: {aimed} has no heading #{anchor}"
+
+
+def _stale_pages() -> Iterator[str]:
+    for path, text in reference.pages().items():
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            yield f"{path}: differs from the code; run `make docs`"
+
+
+def _failed_examples() -> Iterator[str]:
+    found = [
+        example
+        for page in documents(ROOT)
+        for example in examples.find(page, page.read_text(encoding="utf-8"))
+    ]
+    yield from examples.failures(found)
+
+
+def _report(breaches: Sequence[str]) -> int:
+    for breach in breaches:
+        print(breach)
+    return 1 if breaches else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
