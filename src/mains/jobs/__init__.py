@@ -1,0 +1,1 @@
+"""Jobs: submission, placement, the agents' door, receipts and artefacts."""

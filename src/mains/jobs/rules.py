@@ -1,0 +1,197 @@
+"""What becomes of jobs, attempts and tasks: pure decisions, no I/O; `now` is an argument."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+from uuid import UUID
+
+from mains.wire.agent import FINAL_STATES, AttemptReport, RunState, TaskReport
+
+
+class JobState(StrEnum):
+    QUEUED = "queued"
+    ASSIGNED = "assigned"
+    STAGING = "staging"
+    RUNNING = "running"
+    FINISHING = "finishing"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    TIMED_OUT = "timed_out"
+    LOST = "lost"
+
+
+FINAL: Final = frozenset(JobState(state.value) for state in FINAL_STATES)
+_PROGRESS: Final = (
+    JobState.QUEUED,
+    JobState.ASSIGNED,
+    JobState.STAGING,
+    JobState.RUNNING,
+    JobState.FINISHING,
+)
+
+Spans = tuple[tuple[int, int], ...]
+"""Task numbers as inclusive, ascending, non-adjacent ranges."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """An attempt as the server knows it, with what its job allows."""
+
+    attempt_id: UUID
+    job_id: UUID
+    organisation_id: UUID
+    fence: int
+    state: JobState
+    first_task: int
+    last_task: int
+    retry: str
+    losses: int
+    attempts_max: int
+    cancelled: bool
+    ended_at: datetime | None
+    price_micros: int
+    unit_milliseconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class TaskEnd:
+    task: int
+    state: JobState
+    exit_code: int | None
+    unit_milliseconds: int
+    reason: str
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How an attempt ends: tasks that are done, tasks that wait again, and who bears the cost."""
+
+    state: JobState
+    reason: str
+    done: tuple[TaskEnd, ...]
+    again: Spans
+    absorb: bool
+
+
+def wall_seconds(*, tasks: int, time_seconds: int, grace_seconds: int) -> int:
+    """Return when an attempt is told to end, so that with its grace it stays inside its hold."""
+    return tasks * (time_seconds + grace_seconds) - grace_seconds
+
+
+def deadline(*, now: datetime, wall: int, grace: int, reporting_grace: int) -> datetime:
+    """Return when an attempt is given up at the latest, whatever its site says or doesn't."""
+    return now + timedelta(seconds=wall + grace + reporting_grace)
+
+
+def end(attempt: Attempt, report: AttemptReport, *, now: datetime) -> Ending:
+    """Decide the end of an attempt from its site's final report.
+
+    A loss is the site's: what it used is absorbed and the tasks without a result go again, as far
+    as the job's retry rule allows. Every other end charges what was used.
+    """
+    state = JobState(report.state.value)
+    told = {task.task: task for task in report.tasks if _inside(attempt, task.task)}
+    missing = [
+        task for task in range(attempt.first_task, attempt.last_task + 1) if task not in told
+    ]
+    done = [_task_end(task, now) for task in told.values() if task.state is not RunState.LOST]
+    missing += [task.task for task in told.values() if task.state is RunState.LOST]
+    if state is not JobState.LOST:
+        done += [_missing_end(task, state, report.reason, now) for task in missing]
+        return Ending(state, report.reason, _ordered(done), (), absorb=False)
+    if may_go_again(attempt):
+        return Ending(state, report.reason, _ordered(done), spans(missing), absorb=True)
+    left = JobState.CANCELLED if attempt.cancelled else JobState.LOST
+    reason = report.reason or "the site lost the run"
+    done += [TaskEnd(task, left, None, 0, reason, ended_at=now) for task in missing]
+    return Ending(state, reason, _ordered(done), (), absorb=True)
+
+
+def loss(attempt: Attempt, *, reason: str, now: datetime) -> Ending:
+    """Decide the end of an attempt whose site is given up: nothing more will be reported."""
+    report = AttemptReport(
+        attempt_id=attempt.attempt_id, fence=attempt.fence, state=RunState.LOST, reason=reason
+    )
+    return end(attempt, report, now=now)
+
+
+def may_go_again(attempt: Attempt) -> bool:
+    """Return whether lost tasks wait for another attempt."""
+    if attempt.cancelled or attempt.retry == "never":
+        return False
+    return attempt.losses + 1 < attempt.attempts_max
+
+
+def outcome(
+    *, tasks: int, succeeded: int, cancelled: int, last: JobState, cancel_wanted: bool
+) -> JobState:
+    """Return the final state of a job whose tasks have all ended; last: the last attempt's."""
+    if succeeded == tasks:
+        return JobState.SUCCEEDED
+    if cancel_wanted and cancelled:
+        return JobState.CANCELLED
+    if tasks == 1 and last in FINAL and last is not JobState.SUCCEEDED:
+        return last
+    return JobState.FAILED
+
+
+def progress(states: Iterable[JobState]) -> JobState:
+    """Return the furthest state that a job's live attempts have reached; queued without any."""
+    reached = [_PROGRESS.index(state) for state in states if state in _PROGRESS]
+    return _PROGRESS[max(reached, default=0)]
+
+
+def spans(tasks: Iterable[int]) -> Spans:
+    """Fold task numbers into ranges."""
+    folded: list[tuple[int, int]] = []
+    for task in sorted(set(tasks)):
+        if folded and folded[-1][1] == task - 1:
+            folded[-1] = (folded[-1][0], task)
+        else:
+            folded.append((task, task))
+    return tuple(folded)
+
+
+def multirange(ranges: Spans) -> str:
+    """Write ranges as a Postgres int4multirange."""
+    return "{" + ",".join(f"[{first},{last + 1})" for first, last in ranges) + "}"
+
+
+def used_lately(hours: Mapping[UUID, int], committed: Mapping[UUID, int]) -> dict[UUID, int]:
+    """Return what each organisation's turn is measured by: metered lately plus now committed."""
+    return {
+        organisation: hours.get(organisation, 0) + committed.get(organisation, 0)
+        for organisation in {*hours, *committed}
+    }
+
+
+def _inside(attempt: Attempt, task: int) -> bool:
+    return attempt.first_task <= task <= attempt.last_task
+
+
+def _task_end(report: TaskReport, now: datetime) -> TaskEnd:
+    return TaskEnd(
+        task=report.task,
+        state=JobState(report.state.value) if report.state.final else JobState.FAILED,
+        exit_code=report.exit_code,
+        unit_milliseconds=report.unit_milliseconds,
+        reason=report.reason,
+        started_at=report.started_at,
+        ended_at=report.ended_at or now,
+    )
+
+
+def _missing_end(task: int, state: JobState, reason: str, now: datetime) -> TaskEnd:
+    """A task without a result shares its attempt's end; success needs a result of its own."""
+    if state is JobState.SUCCEEDED:
+        return TaskEnd(task, JobState.FAILED, None, 0, "no result was reported", ended_at=now)
+    return TaskEnd(task, state, None, 0, reason, ended_at=now)
+
+
+def _ordered(ends: Sequence[TaskEnd]) -> tuple[TaskEnd, ...]:
+    return tuple(sorted(ends, key=lambda task: task.task))
