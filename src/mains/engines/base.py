@@ -6,7 +6,14 @@ from pathlib import Path
 from typing import Protocol
 from uuid import UUID
 
-from mains.wire.agent import AttemptReport, PoolReport, StartOrder, StopOrder, UsageLine
+from mains.wire.agent import (
+    AttemptReport,
+    PoolOrder,
+    PoolReport,
+    StartOrder,
+    StopOrder,
+    UsageLine,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +39,9 @@ class Engine(Protocol):
     Every method may be called again with the same arguments and then changes nothing. After a
     restart of the agent, `observe` still lists every attempt that was started and not forgotten.
     """
+
+    async def configure(self, pools: Sequence[PoolOrder]) -> None:
+        """Serve these pools from now on; what already runs goes on under its old terms."""
 
     async def pools(self) -> Sequence[PoolReport]:
         """Return what each pool of this engine can hold on this machine."""
