@@ -1,0 +1,1 @@
+"""Organisations, people, roles and keys: who is calling, and what they may do."""
