@@ -1,0 +1,126 @@
+"""Shared by all tests: one embedded Postgres per worker, one fresh database per test."""
+
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from mains.clock import ManualClock
+from mains.db import Database, embedded, migrations
+from mains.settings import Settings
+
+TEMPLATE = "mains_template"
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A running server with a migrated template database."""
+
+    server: embedded.Server
+
+    def app_url(self, database: str) -> str:
+        return _on(self.server.endpoints.app_url, database)
+
+    def owner_url(self, database: str) -> str:
+        assert self.server.endpoints.owner_url is not None
+        return _on(self.server.endpoints.owner_url, database)
+
+    def create(self, database: str, *, template: str) -> None:
+        self._administer(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {}").format(
+                sql.Identifier(database), sql.Identifier(template), sql.Identifier(embedded.OWNER)
+            )
+        )
+
+    def drop(self, database: str) -> None:
+        name = sql.Identifier(database)
+        self._administer(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
+
+    def _administer(self, statement: sql.Composed) -> None:
+        assert self.server.superuser_url is not None
+        with psycopg.connect(self.server.superuser_url, autocommit=True) as connection:
+            connection.execute(statement)
+
+
+def _on(url: str, database: str) -> str:
+    return url.replace(f"@/{embedded.DATABASE}?", f"@/{database}?")
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+def open_folder() -> Path:
+    """Return a new folder that other users can pass through, with a short path."""
+    folder = Path(tempfile.mkdtemp(prefix="mains-test-", dir="/tmp"))
+    folder.chmod(0o755)
+    return folder
+
+
+def settings_in(folder: Path) -> Settings:
+    return Settings(home=folder / "home", commons=folder / "commons")
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    folder = open_folder()
+    server = embedded.start(settings_in(folder), durable=False)
+    try:
+        cluster = Cluster(server)
+        cluster.create(TEMPLATE, template="template1")
+        migrations.migrate(cluster.owner_url(TEMPLATE))
+        yield cluster
+    finally:
+        server.stop()
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def database_name(cluster: Cluster) -> Iterator[str]:
+    """A fresh, migrated database of the test's own."""
+    name = f"test_{uuid4().hex}"
+    cluster.create(name, template=TEMPLATE)
+    yield name
+    cluster.drop(name)
+
+
+@pytest.fixture
+def app_url(cluster: Cluster, database_name: str) -> str:
+    return cluster.app_url(database_name)
+
+
+@pytest.fixture
+def database_url(app_url: str) -> str:
+    return app_url
+
+
+@pytest.fixture
+def owner_url(cluster: Cluster, database_name: str) -> str:
+    return cluster.owner_url(database_name)
+
+
+@pytest.fixture
+async def database(app_url: str, anyio_backend: str) -> AsyncIterator[Database]:
+    database = await Database.open(app_url)
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+def settings() -> Iterator[Settings]:
+    """Settings of an instance that does not exist yet, in folders of its own."""
+    folder = open_folder()
+    yield settings_in(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
