@@ -1,0 +1,1 @@
+"""Sites, their pools, offers and prices, and the agents that may speak for them."""
