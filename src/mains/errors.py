@@ -9,8 +9,10 @@
       Conflicting (409)    KeyReused AlreadyExists StateConflict StaleFence StaleEpoch QuoteExpired
                            MeterDecreased MeterConflict
       Refused (402)        InsufficientFunds NoOffer CeilingExceeded QuotaExceeded
+                           NotEligible
       Incompatible (426)   ProtocolUnsupported SchemaMismatch
-      Unavailable (503)    DatabaseUnavailable EngineUnreachable ServerUnreachable
+      Unavailable (503)    DatabaseUnavailable StorageUnavailable EngineUnreachable
+                           ServerUnreachable
       Broken (500)         EngineRefused StoreCorrupt AlreadyRunning SetupMissing Internal
 
 The class is the code: API, CLI and docs read it from here. An error says what happened, and its
@@ -190,6 +192,12 @@ class QuotaExceeded(Refused):
     code = "quota_exceeded"
 
 
+class NotEligible(Refused):
+    """A programme's own rule says no; `rule` among the facts names it."""
+
+    code = "not_eligible"
+
+
 class Incompatible(MainsError):
     code = "incompatible"
     status = 426
@@ -211,6 +219,10 @@ class Unavailable(MainsError):
 class DatabaseUnavailable(Unavailable):
     code = "database_unavailable"
     hint_default = "Nothing is lost; try again in a moment with the same idempotency key."
+
+
+class StorageUnavailable(Unavailable):
+    code = "storage_unavailable"
 
 
 class EngineUnreachable(Unavailable):
