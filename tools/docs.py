@@ -1,7 +1,8 @@
 """The documents: reference pages written from the code, links that resolve, examples that run.
 
 `python -m tools.docs write` writes docs/reference; `check` compares it with the code, follows every
-relative link and runs every example marked `run`, and exits 1 when something is wrong.
+relative link, looks for every file that is named, runs every example marked `run`, and exits 1 when
+something is wrong.
 """
 
 import re
@@ -18,6 +19,8 @@ HEADING: Final = re.compile(r"^#{1,6}\s+(.*?)\s*#*$", re.MULTILINE)
 FENCED: Final = re.compile(r"^(```|~~~).*?^\1\s*$", re.MULTILINE | re.DOTALL)
 CODE: Final = re.compile(r"`[^`\n]*`")
 REMOTE: Final = ("http:", "https:", "mailto:")
+FILE_NAME: Final = re.compile(r"`((?:[a-z_]+/)+[a-z0-9_.-]+\.(?:py|sql|sh|toml|yaml|md))`")
+SOURCE: Final = Path("src/mains")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -29,9 +32,11 @@ def main(arguments: Sequence[str]) -> int:
                 print(path)
             return 0
         case ["check"]:
-            return _report([*_stale_pages(), *_broken_links(), *_failed_examples()])
+            return _report(
+                [*_stale_pages(), *_broken_links(), *_missing_files(), *_failed_examples()]
+            )
         case ["links"]:
-            return _report([*_broken_links()])
+            return _report([*_broken_links(), *_missing_files()])
         case ["examples"]:
             return _report([*_failed_examples()])
         case _:
@@ -71,6 +76,14 @@ def _broken_links() -> Iterator[str]:
                 yield f"{page}: the link {target} leads nowhere"
             elif anchor and anchor not in anchors(aimed.read_text(encoding="utf-8")):
                 yield f"{page}: {aimed} has no heading #{anchor}"
+
+
+def _missing_files() -> Iterator[str]:
+    """A file that a page names is there: from the project's top, or from the package's."""
+    for page in documents(ROOT):
+        for name in sorted(set(FILE_NAME.findall(page.read_text(encoding="utf-8")))):
+            if not (ROOT / name).exists() and not (SOURCE / name).exists():
+                yield f"{page}: there is no file {name}"
 
 
 def _stale_pages() -> Iterator[str]:

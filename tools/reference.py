@@ -1,18 +1,90 @@
-"""The pages of docs/reference, written from the code: errors, the command line, the HTTP API."""
+"""The pages of docs/reference, written from the code: errors, settings, the command line."""
 
+import html
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Final
 
 from mains.errors import MainsError
+from mains.settings import Settings
 
 FOLDER: Final = Path("docs/reference")
 NOTE: Final = "<!-- Written by `make docs` from the code; changes here are lost. -->"
 
+UNSETTABLE: Final = frozenset({"commons"})
+SETTINGS: Final = {
+    "home": "the private folder of keys, blobs and logs; by default the user's data folder, or "
+    "`/var/lib/mains/home` for root",
+    "database_url": "a Postgres to use instead of the embedded one, as the application's role",
+    "database_owner_url": "the same database as the role that migrates",
+    "listen_host": "the address that the API listens on",
+    "listen_port": "its port; 0 takes a free one",
+    "agent_lease_seconds": "how long an agent's last word counts",
+    "agent_grace_seconds": "how long after its lease a site is waited for",
+    "sync_wait_seconds": "how long a sync is held open when there is nothing to say",
+    "quote_validity_seconds": "how long a quote binds",
+    "queue_deadline_seconds": "how long a job may wait for a place",
+    "reporting_grace_seconds": "how long after its wall limit a run may still report",
+    "bundle_bytes_max": "the largest bundle of code",
+    "blob_bytes_max": "the largest artefact",
+    "organisation_bytes_max": "what one organisation may keep in all",
+    "log_bytes_per_task_max": "how much of a task's log is kept",
+    "retention_days": "how long logs and artefacts are kept",
+}
+
 
 def pages() -> Mapping[Path, str]:
     """Return the text of every generated page by its path."""
-    return {FOLDER / "errors.md": errors()}
+    return {
+        FOLDER / "cli.md": command_line(),
+        FOLDER / "errors.md": errors(),
+        FOLDER / "settings.md": settings(),
+    }
+
+
+def command_line() -> str:
+    """Return the help of every command, as Typer writes it for documents."""
+    made = subprocess.run(
+        [sys.executable, "-m", "typer", "mains.cli.main", "utils", "docs", "--name", "mains"],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    title, _, rest = html.unescape(made.stdout).partition("\n")
+    kept = [line.rstrip() for line in rest.splitlines() if "-completion`:" not in line]
+    return "\n".join([title.replace("`", ""), "", NOTE, *kept]).rstrip() + "\n"
+
+
+def settings() -> str:
+    """Return the table of environment variables that a server reads when it starts."""
+    rows = [
+        f"| `MAINS_{name.upper()}` | {SETTINGS[name]} | {default} |"
+        for name, default in _settings_defaults()
+    ]
+    return "\n".join(
+        [
+            "# Settings",
+            "",
+            NOTE,
+            "",
+            "A server reads these environment variables once, when it starts.",
+            "",
+            "| variable | meaning | default |",
+            "|---|---|---|",
+            *rows,
+            "",
+        ]
+    )
+
+
+def _settings_defaults() -> Iterator[tuple[str, str]]:
+    for each in fields(Settings):
+        if each.name not in UNSETTABLE:
+            default = "" if each.default in (MISSING, None) else f"{each.default}"
+            yield each.name, default
 
 
 def errors() -> str:
