@@ -1,0 +1,1 @@
+"""The command `mains`: one file per noun; talks to a server through wire/client alone."""

@@ -1,0 +1,47 @@
+"""Requests made from a command line: checked here first, so that the words are the user's."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import yaml
+
+from mains.errors import BadInput, NotFound, RequestInvalid
+
+if TYPE_CHECKING:
+    from mains.wire.base import Schema
+
+Request = TypeVar("Request", bound="Schema")
+
+
+def checked(kind: type[Request], **values: object) -> Request:
+    """Return a request of these values; raises RequestInvalid that names the first fault."""
+    return checked_document(kind, values)
+
+
+def checked_document(kind: type[Request], document: object) -> Request:
+    from pydantic import ValidationError
+
+    from mains.wire.problem import describe_fault
+
+    try:
+        return kind.model_validate(document)
+    except ValidationError as error:
+        key, said = describe_fault(error.errors(include_url=False)[0])
+        raise RequestInvalid(f"This can't be sent: {said}.", key=key) from error
+
+
+def read_yaml(path: str, *, what: str) -> object:
+    """Read a document from a file, or "-" for standard input."""
+    try:
+        text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise NotFound(f"There is no {what} {path}.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"The {what} {path} can't be read: {error}.") from error
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise BadInput(f"The {what} {path} is not YAML: {error}") from error

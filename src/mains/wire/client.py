@@ -1,0 +1,299 @@
+"""A synchronous client of the control plane: one method per route, schema objects in and out."""
+
+from collections.abc import Iterator, Sequence
+from types import TracebackType
+from typing import IO, Final, Self, TypeVar
+from urllib.parse import quote
+from uuid import UUID
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from mains.errors import Incompatible, ServerUnreachable, Unavailable
+from mains.wire.base import Schema
+from mains.wire.connection import PAUSES_SECONDS, Connection, Parameters
+from mains.wire.jobs import (
+    ArtefactView,
+    AuditView,
+    CancelRequest,
+    JobDetail,
+    JobPage,
+    JobView,
+    QuoteRequest,
+    QuoteView,
+    ServerKey,
+    SubmitBatch,
+    SubmitBatchAnswer,
+    SubmitRequest,
+    Submitted,
+    WhyView,
+)
+from mains.wire.parties import (
+    KeyIssued,
+    KeyRequest,
+    KeyView,
+    OrganisationPage,
+    OrganisationRequest,
+    OrganisationView,
+    PersonRequest,
+    PersonView,
+    WhoAmI,
+)
+from mains.wire.sites import (
+    NewPool,
+    NewPrice,
+    NewSite,
+    NewSiteView,
+    SiteList,
+    SiteView,
+    TokenView,
+)
+from mains.wire.spec import JobSpec
+
+Answer = TypeVar("Answer")
+
+FINAL_STATES: Final = frozenset({"succeeded", "failed", "cancelled", "timed_out", "lost"})
+PAGE_MAX: Final = 100
+
+
+class ServerView(ServerKey):
+    """What a server says of itself to everybody."""
+
+    version: str = ""
+
+
+class Stored(BaseModel):
+    sha256: str
+    size_bytes: int
+
+
+class Client:
+    """Speaks with one server for one key; every method raises MainsError classes."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._sleep = connection.sleep
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        self._connection.close()
+
+    # The server itself.
+
+    def server(self) -> ServerView:
+        return self._get("/server", ServerView)
+
+    def audit(self) -> AuditView:
+        return self._get("/audit", AuditView)
+
+    # Quotes and jobs.
+
+    def request_quote(self, spec: JobSpec, *, bundle: str | None) -> QuoteView:
+        """Ask for a price; secrets stay here, for a quote stores none."""
+        request = QuoteRequest(spec=spec.without_secrets(), bundle=bundle)
+        return self._post("/quotes", request, QuoteView, repeat=True)
+
+    def quote(self, quote_id: UUID) -> QuoteView:
+        return self._get(f"/quotes/{quote_id}", QuoteView)
+
+    def submit(self, request: SubmitRequest) -> Submitted:
+        """Submit once, however often it is sent; the request's id sees to that."""
+        return self._post("/jobs", request, Submitted, repeat=True)
+
+    def submit_batch(self, requests: Sequence[SubmitRequest]) -> list[Submitted]:
+        batch = SubmitBatch(jobs=list(requests))
+        return self._post("/jobs/batch", batch, SubmitBatchAnswer, repeat=True).jobs
+
+    def jobs(
+        self, *, state: str | None = None, limit: int = 20, before: UUID | None = None
+    ) -> JobPage:
+        parameters = {"state": state, "limit": limit, "before": str(before) if before else None}
+        return self._get("/jobs", JobPage, parameters)
+
+    def job(self, reference: str) -> JobDetail:
+        return self._get(f"/jobs/{_part(reference)}", JobDetail)
+
+    def why(self, reference: str) -> WhyView:
+        return self._get(f"/jobs/{_part(reference)}/why", WhyView)
+
+    def cancel(self, reference: str, *, tasks: list[int] | None) -> JobView:
+        request = CancelRequest(tasks=tasks)
+        return self._post(f"/jobs/{_part(reference)}/cancel", request, JobView, repeat=True)
+
+    def receipt(self, reference: str) -> bytes:
+        """Return the receipt as it was signed: the JSON of a DSSE envelope."""
+        return self._connection.call("GET", f"/jobs/{_part(reference)}/receipt", repeat=True)
+
+    def artefacts(self, reference: str) -> list[ArtefactView]:
+        return self._get(f"/jobs/{_part(reference)}/artefacts", list[ArtefactView])
+
+    # Logs.
+
+    def log(self, reference: str, *, task: int, offset: int = 0) -> Iterator[bytes]:
+        """Yield what a task's log holds now, from a byte offset on."""
+        path = f"/jobs/{_part(reference)}/logs"
+        parameters = {"task": task, "offset": offset}
+        with self._connection.stream(path, parameters=parameters) as chunks:
+            yield from chunks
+
+    def follow_log(self, reference: str, *, task: int, offset: int = 0) -> Iterator[bytes]:
+        """Yield a task's log until the task has ended.
+
+        A lost connection is opened again from the byte that it had come to. Gives up with the
+        error when PAUSES_SECONDS pass without a byte or a whole answer.
+        """
+        path = f"/jobs/{_part(reference)}/logs"
+        losses = 0
+        while True:
+            try:
+                parameters = {"task": task, "follow": True, "offset": offset}
+                with self._connection.stream(path, parameters=parameters) as chunks:
+                    for chunk in chunks:
+                        offset += len(chunk)
+                        losses = 0
+                        yield chunk
+                if self.task_ended(reference, task=task):
+                    return
+                # A server that goes down in good order ends its streams before their tasks end.
+                pause = PAUSES_SECONDS[0]
+                losses = 0
+            except Unavailable as loss:
+                if isinstance(loss, ServerUnreachable) and loss.facts.get("quiet"):
+                    continue
+                if losses == len(PAUSES_SECONDS):
+                    raise
+                pause = PAUSES_SECONDS[losses]
+                losses += 1
+            self._sleep(pause)
+
+    def task_ended(self, reference: str, *, task: int) -> bool:
+        job = self.job(reference)
+        if job.state in FINAL_STATES:
+            return True
+        return any(each.task == task and each.state in FINAL_STATES for each in job.task_list)
+
+    # Content by hash.
+
+    def upload_bundle(self, file: IO[bytes], *, sha256: str) -> None:
+        """Bring a bundle to the server unless it has it; a repetition changes nothing."""
+        if not self._connection.exists(f"/blobs/{sha256}"):
+            headers = {"Mains-Sha256": sha256, "Content-Type": "application/gzip"}
+            self._connection.call("PUT", "/bundles", body=file, headers=headers, repeat=True)
+
+    def blob(self, sha256: str) -> Iterator[bytes]:
+        """Yield content as the server sends it; the caller checks its hash."""
+        with self._connection.stream(f"/blobs/{_part(sha256)}") as chunks:
+            yield from chunks
+
+    # Parties.
+
+    def whoami(self) -> WhoAmI:
+        return self._get("/whoami", WhoAmI)
+
+    def add_organisation(self, request: OrganisationRequest) -> OrganisationView:
+        return self._post("/organisations", request, OrganisationView)
+
+    def organisations(self) -> Iterator[OrganisationView]:
+        """Yield all organisations that the caller may see, page by page."""
+        after: str | None = ""
+        while after is not None:
+            parameters: Parameters = {"after": after, "limit": PAGE_MAX}
+            page = self._get("/organisations", OrganisationPage, parameters)
+            yield from page.organisations
+            after = page.next_after
+
+    def organisation(self, reference: str) -> OrganisationView:
+        return self._get(f"/organisations/{_part(reference)}", OrganisationView)
+
+    def people(self, organisation: str) -> list[PersonView]:
+        return self._get(f"/organisations/{_part(organisation)}/people", list[PersonView])
+
+    def add_person(self, organisation: str, request: PersonRequest) -> PersonView:
+        return self._post(f"/organisations/{_part(organisation)}/people", request, PersonView)
+
+    def create_key(self, request: KeyRequest) -> KeyIssued:
+        return self._post("/keys", request, KeyIssued)
+
+    def keys(self) -> list[KeyView]:
+        return self._get("/keys", list[KeyView])
+
+    def revoke_key(self, prefix: str) -> KeyView:
+        body = self._connection.call("DELETE", f"/keys/{_part(prefix)}", repeat=True)
+        return _read(body, KeyView)
+
+    # Sites.
+
+    def add_site(self, request: NewSite) -> NewSiteView:
+        return self._post("/sites", request, NewSiteView)
+
+    def sites(self) -> list[SiteView]:
+        return self._get("/sites", SiteList).sites
+
+    def site(self, name: str) -> SiteView:
+        return self._get(f"/sites/{_part(name)}", SiteView)
+
+    def add_pool(self, site: str, request: NewPool) -> SiteView:
+        return self._post(f"/sites/{_part(site)}/pools", request, SiteView)
+
+    def set_price(self, site: str, pool: str, request: NewPrice) -> SiteView:
+        path = f"/sites/{_part(site)}/pools/{_part(pool)}/price"
+        body = self._connection.call("PUT", path, body=_written(request), repeat=True)
+        return _read(body, SiteView)
+
+    def drain_site(self, name: str) -> SiteView:
+        return self._post(f"/sites/{_part(name)}/drain", None, SiteView, repeat=True)
+
+    def undrain_site(self, name: str) -> SiteView:
+        return self._post(f"/sites/{_part(name)}/undrain", None, SiteView, repeat=True)
+
+    def join_token(self, site: str) -> TokenView:
+        return self._post(f"/sites/{_part(site)}/token", None, TokenView)
+
+    # The seam.
+
+    def _get(self, path: str, answer: type[Answer], parameters: Parameters | None = None) -> Answer:
+        body = self._connection.call("GET", path, parameters=parameters, repeat=True)
+        return _read(body, answer)
+
+    def _post(
+        self,
+        path: str,
+        request: Schema | None,
+        answer: type[Answer],
+        *,
+        repeat: bool = False,
+        idempotency_key: UUID | None = None,
+    ) -> Answer:
+        """Post one schema object; with an idempotency key a repetition is a replay."""
+        headers = {"Idempotency-Key": str(idempotency_key)} if idempotency_key else None
+        body = self._connection.call(
+            "POST",
+            path,
+            body=None if request is None else _written(request),
+            headers=headers,
+            repeat=repeat or idempotency_key is not None,
+        )
+        return _read(body, answer)
+
+
+def _written(request: Schema) -> bytes:
+    return request.model_dump_json().encode()
+
+
+def _read(body: bytes, answer: type[Answer]) -> Answer:
+    """Read an answer; what a newer server adds is left out."""
+    try:
+        return TypeAdapter(answer).validate_json(body, extra="ignore")
+    except ValidationError as error:
+        raise Incompatible(
+            "The server's answer has another shape than this version of mains knows.",
+            hint="Compare `mains version` here with the server's.",
+        ) from error
+
+
+def _part(text: str) -> str:
+    """Return text as one part of a path, whatever it holds."""
+    return quote(text, safe=":").replace(".", "%2E") or "-"
