@@ -1,0 +1,1 @@
+"""Accounts with limits, holds over payers and caps, draws, captures, entries, audit."""
