@@ -25,11 +25,12 @@ version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 # A .venv of another folder or interpreter has scripts that point elsewhere: it is made anew.
 home=$(sed -n 's/^[0-9a-f]* //p' "$stamp" 2>/dev/null || true)
 if ! .venv/bin/python -c 'import pip' 2>/dev/null || { [ -n "$home" ] && [ "$home" != "$PWD" ]; }; then
-  echo "setting up .venv with Python $version (about two minutes, once)"
+  echo "setting up .venv with Python $version (a minute or two, once)"
   "$python" -m venv --clear .venv
 fi
 rm -f "$stamp"
-pip=(.venv/bin/python -m pip install --quiet --disable-pip-version-check)
+# Twice quiet: mirrors without a package are no news, errors still show.
+pip=(.venv/bin/python -m pip install -qq --disable-pip-version-check)
 "${pip[@]}" --require-hashes --requirement requirements.lock
 "${pip[@]}" --no-deps --no-build-isolation --editable .
 printf '%s\n' "$wanted" >"$stamp"
