@@ -19,7 +19,7 @@ LINES_PER_CATCH_ALL: Final = 1_000
 FOLDERS: Final = ("src", "tests", "tools", "bench")
 SUFFIXES: Final = (".py", ".sql", ".sh")
 LISTED: Final = Path("tools/tidy.toml")
-UNFINISHED: Final = re.compile(r"\b(" + "|".join(("TO" + "DO", "FIX" + "ME", "XX" + "X")) + r")\b")
+UNFINISHED: Final = re.compile(r"\b(" + "|".join(("TO" + "DO", "FIX" + "ME")) + r")\b")
 CATCH_ALL: Final = frozenset({"Exception", "BaseException"})
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -112,7 +112,7 @@ def _count_python(name: str, tree: ast.Module, tally: Tally) -> None:
     for inner in ast.walk(tree):
         if isinstance(inner, ast.Global):
             tally.globals.append(f"{name}:{inner.lineno}")
-        if isinstance(inner, ast.ExceptHandler) and _catches_all(inner.type):
+        if isinstance(inner, ast.ExceptHandler) and _swallows_all(inner):
             tally.catch_all[name] += 1
 
 
@@ -126,7 +126,12 @@ def _functions(node: ast.AST, above: tuple[str, ...]) -> Iterator[tuple[str, Fun
             yield from _functions(child, above)
 
 
-def _catches_all(caught: ast.expr | None) -> bool:
+def _swallows_all(handler: ast.ExceptHandler) -> bool:
+    """Say whether it catches everything; one that cleans up and ends in a bare raise does not."""
+    last = handler.body[-1]
+    if isinstance(last, ast.Raise) and last.exc is None:
+        return False
+    caught = handler.type
     if caught is None:
         return True
     names = caught.elts if isinstance(caught, ast.Tuple) else [caught]

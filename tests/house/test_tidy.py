@@ -56,6 +56,11 @@ def test_a_handler_that_catches_everything_needs_a_listed_place(tmp_path: Path) 
     assert judge(tally, {"catch_all": {"src/city.py": 1}}) == []
 
 
+def test_a_handler_that_only_cleans_up_and_raises_again_is_none(tmp_path: Path) -> None:
+    text = "try:\n    pass\nexcept BaseException:\n    close()\n    raise\n"
+    assert judge(a_tree(tmp_path, text), {}) == []
+
+
 def test_listed_places_stay_below_one_in_a_thousand_lines(tmp_path: Path) -> None:
     handler = "try:\n    pass\nexcept:\n    pass\n"
     tally = a_tree(tmp_path, handler * 2)
