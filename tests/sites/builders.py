@@ -173,7 +173,12 @@ def a_pool(**changed: Any) -> dict[str, Any]:
 
 
 def a_site(**changed: Any) -> dict[str, Any]:
-    return {"name": "north", "title": "North hall", "pools": [a_pool()]} | changed
+    return {
+        "name": "north",
+        "title": "North hall",
+        "attributes": {"region": "north", "green": True},
+        "pools": [a_pool()],
+    } | changed
 
 
 def a_report(pool_id: UUID, **changed: Any) -> PoolReport:

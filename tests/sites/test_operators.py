@@ -44,22 +44,25 @@ async def test_every_caller_sees_prices_but_no_key_and_no_token(town: Town) -> N
     assert (await town.client.get("/v1/sites")).status_code == 401
 
 
-@pytest.mark.parametrize(
-    "price", ["-0.01", "-1", "1000000.000001", "1e99", "NaN", "Infinity", "two", "", "0.0000001"]
-)
-async def test_a_price_that_is_negative_or_absurd_is_refused(town: Town, price: str) -> None:
+async def test_a_price_that_is_negative_or_absurd_is_refused_and_nothing_stays(
+    town: Town,
+) -> None:
     operator = await town.key("centre", Role.OPERATOR)
 
-    answer = await town.add(operator, pools=[a_pool(price_per_unit_hour=price)])
+    answers = [
+        await town.add(operator, pools=[a_pool(price_per_unit_hour=price)])
+        for price in ("-0.01", "-1", "1000000.000001", "1e99", "NaN", "two", "", "0.0000001")
+    ]
 
-    assert (answer.status_code, answer.json()["code"]) == (422, "price_invalid")
-    listed = await town.client.get("/v1/sites", headers=operator)
-    assert listed.json()["sites"] == []
+    assert {(answer.status_code, answer.json()["code"]) for answer in answers} == {
+        (422, "price_invalid")
+    }
+    assert (await town.client.get("/v1/sites", headers=operator)).json()["sites"] == []
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
+async def test_a_pool_that_makes_no_sense_is_refused(town: Town) -> None:
+    operator = await town.key("centre", Role.OPERATOR)
+    wrongs: list[dict[str, object]] = [
         {"units": 0},
         {"units": 5, "cpus": 4},
         {"memory": "much"},
@@ -68,14 +71,11 @@ async def test_a_price_that_is_negative_or_absurd_is_refused(town: Town, price: 
         {"host_share_percent": 101},
         {"currency": "yuan"},
         {"colour": "red"},
-    ],
-)
-async def test_a_pool_that_makes_no_sense_is_refused(town: Town, wrong: dict[str, object]) -> None:
-    operator = await town.key("centre", Role.OPERATOR)
+    ]
 
-    answer = await town.add(operator, pools=[a_pool(**wrong)])
+    answers = [await town.add(operator, pools=[a_pool(**wrong)]) for wrong in wrongs]
 
-    assert answer.status_code == 422, answer.text
+    assert [answer.status_code for answer in answers] == [422] * len(wrongs)
 
 
 async def test_attributes_are_bounded(town: Town) -> None:
