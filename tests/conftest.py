@@ -13,6 +13,7 @@ from psycopg import sql
 
 from mains.clock import ManualClock
 from mains.db import Database, embedded, migrations
+from mains.db.cluster import DATABASE, OWNER
 from mains.settings import Settings
 
 TEMPLATE = "mains_template"
@@ -22,19 +23,21 @@ TEMPLATE = "mains_template"
 class Cluster:
     """A running server with a migrated template database."""
 
-    server: embedded.Server
+    superuser_url: str
+    app: str
+    owner: str
 
     def app_url(self, database: str) -> str:
-        return _on(self.server.endpoints.app_url, database)
+        return _on(self.app, database)
 
     def owner_url(self, database: str) -> str:
-        assert self.server.endpoints.owner_url is not None
-        return _on(self.server.endpoints.owner_url, database)
+        return _on(self.owner, database)
 
     def create(self, database: str, *, template: str) -> None:
+        """Clone a database, or take "template1" for one without any schema of mains."""
         self._administer(
             sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {}").format(
-                sql.Identifier(database), sql.Identifier(template), sql.Identifier(embedded.OWNER)
+                sql.Identifier(database), sql.Identifier(template), sql.Identifier(OWNER)
             )
         )
 
@@ -43,13 +46,12 @@ class Cluster:
         self._administer(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
 
     def _administer(self, statement: sql.Composed) -> None:
-        assert self.server.superuser_url is not None
-        with psycopg.connect(self.server.superuser_url, autocommit=True) as connection:
+        with psycopg.connect(self.superuser_url, autocommit=True) as connection:
             connection.execute(statement)
 
 
 def _on(url: str, database: str) -> str:
-    return url.replace(f"@/{embedded.DATABASE}?", f"@/{database}?")
+    return url.replace(f"@/{DATABASE}?", f"@/{database}?")
 
 
 @pytest.fixture(scope="session")
@@ -57,29 +59,16 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-def open_folder() -> Path:
-    """Return a new folder that other users can pass through, with a short path."""
-    folder = Path(tempfile.mkdtemp(prefix="mains-test-", dir="/tmp"))
-    folder.chmod(0o755)
-    return folder
-
-
-def settings_in(folder: Path) -> Settings:
-    return Settings(home=folder / "home", commons=folder / "commons")
-
-
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
-    folder = open_folder()
-    server = embedded.start(settings_in(folder), durable=False)
-    try:
-        cluster = Cluster(server)
+    with embedded.throw_away() as server:
+        owner_url = server.endpoints.owner_url
+        assert owner_url is not None
+        assert server.superuser_url is not None
+        cluster = Cluster(server.superuser_url, server.endpoints.app_url, owner_url)
         cluster.create(TEMPLATE, template="template1")
         migrations.migrate(cluster.owner_url(TEMPLATE))
         yield cluster
-    finally:
-        server.stop()
-        shutil.rmtree(folder)
 
 
 @pytest.fixture
@@ -116,8 +105,9 @@ async def database(app_url: str, anyio_backend: str) -> AsyncIterator[Database]:
 @pytest.fixture
 def settings() -> Iterator[Settings]:
     """Settings of an instance that does not exist yet, in folders of its own."""
-    folder = open_folder()
-    yield settings_in(folder)
+    folder = Path(tempfile.mkdtemp(prefix="mains-test-", dir="/tmp"))
+    folder.chmod(0o755)  # As root, the system user of Postgres has to pass through.
+    yield Settings(home=folder / "home", commons=folder / "commons")
     shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -4,6 +4,7 @@ import os
 import pwd
 import shutil
 import subprocess
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,8 @@ NAMES: Final = ("mains", "_mains")
 
 SYSTEM_UID_MAX: Final = 999
 SETUP_SECONDS_MAX: Final = 30
-USERADD_NAME_IN_USE: Final = 9
+ATTEMPTS_MAX: Final = 10
+RETRY_SECONDS: Final = 0.3
 _PATH: Final = "/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -96,13 +98,17 @@ def _add(name: str) -> pwd.struct_passwd:
         )
     command = [useradd, "--system", "--user-group", "--no-create-home"]
     command += ["--home-dir", "/nonexistent", "--shell", "/usr/sbin/nologin", name]
-    made = subprocess.run(
-        command, capture_output=True, text=True, check=False, timeout=SETUP_SECONDS_MAX
-    )
-    entry = _find(name)
-    if entry is None or made.returncode not in (0, USERADD_NAME_IN_USE):
-        raise SetupMissing(
-            f"Can't make the system user {name}: {made.stderr.strip()}",
-            hint=f"Make a system user called {name}, or run mains as an ordinary user.",
+    said = ""
+    for _ in range(ATTEMPTS_MAX):
+        made = subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=SETUP_SECONDS_MAX
         )
-    return entry
+        if (entry := _find(name)) is not None:
+            return entry
+        # Another program may hold the lock of the user database for a moment.
+        said = made.stderr.strip()
+        time.sleep(RETRY_SECONDS)
+    raise SetupMissing(
+        f"Can't make the system user {name}: {said}",
+        hint=f"Make a system user called {name}, or run mains as an ordinary user.",
+    )

@@ -6,7 +6,11 @@ from typing import Final
 PORT: Final = 5432
 """Only names the socket; nothing listens on a network."""
 
-AUTHENTICATION: Final = "local all all scram-sha-256\n"
+AUTHENTICATION: Final = """\
+# Written by mains at every start; changes here are lost.
+local all         all             scram-sha-256
+local replication mains_superuser scram-sha-256
+"""
 
 _ALWAYS: Final = {
     "listen_addresses": "''",

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -79,15 +79,14 @@ class Database:
         """
         connection = await self._borrow()
         try:
-            try:
-                yield connection
-            except psycopg.OperationalError as error:
-                self._note_loss(connection)
+            yield connection
+        except BaseException as error:
+            outage = _is_outage(error, connection)
+            await self._abandon(connection)
+            if outage:
                 raise _unavailable(error, outcome="nothing_done") from error
-            await self._commit(connection)
-        finally:
-            # The pool rolls back what was not committed and replaces a broken connection.
-            await self._pool.putconn(connection)
+            raise
+        await self._finish(connection)
 
     async def _borrow(self) -> Transaction:
         try:
@@ -98,24 +97,32 @@ class Database:
         except psycopg.OperationalError as error:
             raise _unavailable(error, outcome="nothing_done") from error
 
-    async def _commit(self, connection: Transaction) -> None:
-        if connection.closed:
-            self._note_loss(connection)
-            raise DatabaseUnavailable(
-                "The connection to the database was lost before the commit.",
-                outcome="nothing_done",
-            )
+    async def _finish(self, connection: Transaction) -> None:
+        """Commit and return the connection; an answer that was lost leaves the outcome unknown."""
+        lost_before = connection.closed
         try:
             await connection.commit()
-        except psycopg.OperationalError as error:
-            lost = connection.closed
-            self._note_loss(connection)
-            raise _unavailable(error, outcome="unknown" if lost else "nothing_done") from error
+        except BaseException as error:
+            lost = connection.closed and not lost_before
+            await self._abandon(connection)
+            if isinstance(error, psycopg.OperationalError):
+                outcome = "unknown" if lost else "nothing_done"
+                raise _unavailable(error, outcome=outcome) from error
+            raise
+        await self._pool.putconn(connection)
 
-    def _note_loss(self, connection: Transaction) -> None:
-        """Remember that the server went away: the pool's other connections are then dead too."""
-        if connection.closed:
-            self._suspect = True
+    async def _abandon(self, connection: Transaction) -> None:
+        """Roll back and return the connection, even while the caller is being cancelled."""
+        # The server went away: then the pool's other connections are dead too.
+        self._suspect = self._suspect or connection.closed
+        await asyncio.shield(asyncio.ensure_future(self._roll_back(connection)))
+
+    async def _roll_back(self, connection: Transaction) -> None:
+        try:
+            with suppress(psycopg.Error):
+                await connection.rollback()
+        finally:
+            await self._pool.putconn(connection)
 
     @asynccontextmanager
     async def listen(self, *channels: str) -> AsyncIterator["Listener"]:
@@ -199,7 +206,13 @@ async def _configure(connection: Transaction) -> None:
     await connection.commit()
 
 
-def _unavailable(error: psycopg.OperationalError, *, outcome: str) -> DatabaseUnavailable:
+def _is_outage(error: BaseException, connection: Transaction) -> bool:
+    """Tell faults of server and connection from mistakes in a statement."""
+    lost = isinstance(error, psycopg.Error) and connection.closed
+    return lost or isinstance(error, psycopg.OperationalError)
+
+
+def _unavailable(error: BaseException, *, outcome: str) -> DatabaseUnavailable:
     """Translate a fault, saying whether its effect may have happened: unknown is not no."""
     reason = str(error).strip() or type(error).__name__
     ending = (
@@ -208,5 +221,5 @@ def _unavailable(error: psycopg.OperationalError, *, outcome: str) -> DatabaseUn
     return DatabaseUnavailable(
         f"The database did not answer as it should: {reason}. {ending}",
         outcome=outcome,
-        sqlstate=error.sqlstate,
+        sqlstate=error.sqlstate if isinstance(error, psycopg.Error) else None,
     )

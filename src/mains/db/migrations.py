@@ -15,7 +15,6 @@ from mains.db.queries import Queries
 from mains.errors import DatabaseUnavailable, SchemaMismatch, SetupMissing
 
 APPLICATION_ROLE: Final = "mains_app"
-VERSION_MIN: Final = 150_000
 LOCK_MILLISECONDS_MAX: Final = 120_000
 CONNECT_SECONDS_MAX: Final = 10
 
@@ -127,17 +126,9 @@ def verify(app_url: str, *, known: Sequence[Migration] | None = None) -> None:
 
 def _connect(url: str) -> psycopg.Connection[TupleRow]:
     try:
-        connection = psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_SECONDS_MAX)
+        return psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_SECONDS_MAX)
     except psycopg.OperationalError as error:
         raise DatabaseUnavailable(f"Can't reach the database: {error}".strip()) from error
-    version = connection.info.server_version
-    if version < VERSION_MIN:
-        connection.close()
-        raise SetupMissing(
-            f"The database server is Postgres {version // 10_000}; mains needs 15 or newer.",
-            hint="Upgrade it, or unset MAINS_DATABASE_URL to use the embedded one.",
-        )
-    return connection
 
 
 def _take_lock(connection: psycopg.Connection[TupleRow]) -> None:

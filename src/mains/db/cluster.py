@@ -1,0 +1,300 @@
+"""One embedded Postgres: its folders, its passwords, how it is made, started and recovered."""
+
+import os
+import secrets
+import shutil
+import stat
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+import psycopg
+from psycopg import sql
+
+from mains.db.account import Account
+from mains.db.binaries import Binaries
+from mains.db.configuration import AUTHENTICATION, PORT, configuration
+from mains.db.folders import PRIVATE, check_reachable, make_folder, write_file
+from mains.db.process import end, executes, outlast_backends, postmaster
+from mains.errors import DatabaseUnavailable, SchemaMismatch, SetupMissing
+from mains.settings import Settings
+
+SUPERUSER: Final = "mains_superuser"
+OWNER: Final = "mains_owner"
+APPLICATION: Final = "mains_app"
+ROLES: Final = (SUPERUSER, OWNER, APPLICATION)
+DATABASE: Final = "mains"
+PASSWORD_BYTES: Final = 32
+SOCKET_NAME: Final = f".s.PGSQL.{PORT}"
+SOCKET_BYTES_MAX: Final = 107
+SHORT_FOLDER: Final = "/tmp"  # noqa: S108
+CREATE_SECONDS_MAX: Final = 120
+START_SECONDS_MAX: Final = 300
+CONNECT_SECONDS_MAX: Final = 10
+SAID_CHARACTERS_MAX: Final = 2_000
+
+
+class Layout:
+    """The paths of one instance's Postgres; the caller owns all but data, log and socket."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.keys = settings.keys
+        self.folder = settings.commons / "postgres"
+        self.lock = self.folder / "lock"
+        self.data = self.folder / "data"
+        self.partial = self.folder / "data.partial"
+        self.log = self.folder / "log"
+        self.start_log = self.log / "start.log"
+        self.access = self.folder / "pg_hba.conf"
+        self.configuration = self.folder / "postgresql.conf"
+        self.run = self.folder / "run"
+        self.socket_note = self.folder / "socket"
+
+    def password_file(self, role: str) -> Path:
+        return self.keys / f"postgres_{role.removeprefix('mains_')}"
+
+
+class Cluster:
+    """A Postgres of our own, for whoever holds the instance lock."""
+
+    def __init__(self, layout: Layout, account: Account, *, durable: bool) -> None:
+        self.layout = layout
+        self._account = account
+        self._durable = durable
+        self._binaries = Binaries.for_account(account)
+        self._passwords: dict[str, str] = {}
+        self._socket = layout.run
+
+    def open(self) -> None:
+        """Make the cluster if there is none, start it, and see to roles and database.
+
+        Raises SetupMissing, SchemaMismatch (the data is of another Postgres) or
+        DatabaseUnavailable.
+        """
+        check_reachable(self.layout.data, self._account)
+        make_folder(self.layout.log, mode=PRIVATE, owner=self._account)
+        self._passwords = _passwords(self.layout)
+        if not self.layout.data.exists():
+            self._create()
+        _check_version(self.layout.data, self._binaries)
+        self.start()
+        self._provision()
+
+    def start(self) -> None:
+        """Have a server on the data: adopt the one that runs, or start one.
+
+        A postmaster that outlived its mains is adopted when it was started in just this way, and
+        stopped in order first when it was not.
+        """
+        recorded = _recorded_socket(self.layout, self._account)
+        self._socket = recorded or _new_socket(self.layout, self._account)
+        wanted = self._configuration()
+        running = postmaster(self.layout.data)
+        if running is not None:
+            same = recorded is not None and _read(self.layout.configuration) == wanted
+            ours = executes(running, self._binaries.program("postgres"))
+            if same and ours and _answers(self._socket):
+                return
+            end(running)
+        self._clear_remains()
+        mode = 0o644 if self._account.switches else 0o600
+        write_file(self.layout.configuration, wanted, mode=mode)
+        write_file(self.layout.access, AUTHENTICATION, mode=mode)
+        self._launch()
+
+    def stop(self) -> None:
+        """End the server in order, if it runs."""
+        if (running := postmaster(self.layout.data)) is not None:
+            end(running)
+        if self._socket != self.layout.run:
+            with suppress(OSError):
+                self._socket.rmdir()
+
+    def url(self, role: str, *, database: str = DATABASE) -> str:
+        """Return how `role` reaches a database, password included."""
+        host = quote(str(self._socket), safe="")
+        return f"postgresql://{role}:{self._passwords[role]}@/{database}?host={host}&port={PORT}"
+
+    def _create(self) -> None:
+        """Run initdb in a folder beside and rename it, so that half a cluster is never started."""
+        partial = self.layout.partial
+        shutil.rmtree(partial, ignore_errors=True)
+        make_folder(partial, mode=PRIVATE, owner=self._account)
+        password_file = self.layout.log / "initdb.password"
+        password = self._passwords[SUPERUSER]
+        write_file(password_file, password + "\n", mode=0o600, owner=self._account)
+        command: list[str | Path] = [self._binaries.program("initdb"), "--pgdata", partial]
+        command += ["--username", SUPERUSER, "--pwfile", password_file, "--auth=scram-sha-256"]
+        command += ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin"]
+        command += ["--builtin-locale=C.UTF-8", "--no-instructions"]
+        command += [] if self._durable else ["--no-sync"]
+        try:
+            made = self._account.run(
+                command, folder=self.layout.folder, seconds_max=CREATE_SECONDS_MAX
+            )
+        finally:
+            password_file.unlink()
+        if made.returncode != 0:
+            raise SetupMissing(f"Can't make the database: {_tail(made.stdout)}")
+        partial.rename(self.layout.data)
+
+    def _configuration(self) -> str:
+        return configuration(
+            data=self.layout.data,
+            socket=self._socket,
+            log=self.layout.log,
+            access=self.layout.access,
+            durable=self._durable,
+        )
+
+    def _clear_remains(self) -> None:
+        """After a crash, remove what names a dead postmaster, once nothing serves the data.
+
+        Postgres refuses to start while the id in its lock files is that of any process of the
+        same user, and by now that id may be a stranger's.
+        """
+        stale = self.layout.data / "postmaster.pid"
+        if stale.exists():
+            outlast_backends(self.layout.data, self._account)
+            stale.unlink(missing_ok=True)
+        for name in (SOCKET_NAME, f"{SOCKET_NAME}.lock"):
+            (self._socket / name).unlink(missing_ok=True)
+
+    def _launch(self) -> None:
+        """Start by relative paths: pg_ctl passes its arguments through a shell."""
+        self.layout.start_log.unlink(missing_ok=True)
+        command: list[str | Path] = [self._binaries.program("pg_ctl"), "start", "--silent"]
+        command += ["--pgdata=data", "--log=log/start.log", "--wait"]
+        command += [f"--timeout={START_SECONDS_MAX}"]
+        command += ["--options=-c config_file=postgresql.conf"]
+        started = self._account.run(
+            command, folder=self.layout.folder, seconds_max=START_SECONDS_MAX + 10
+        )
+        if started.returncode != 0 or postmaster(self.layout.data) is None:
+            said = _tail(_read(self.layout.start_log) or "") or _tail(started.stdout)
+            raise DatabaseUnavailable(
+                f"The embedded Postgres did not start: {said}",
+                hint=f"Its logs are in {self.layout.log}.",
+            )
+
+    def _provision(self) -> None:
+        """Make the roles and the database where they are missing; safe to repeat after a crash."""
+        url = self.url(SUPERUSER, database="postgres")
+        try:
+            with psycopg.connect(
+                url, autocommit=True, connect_timeout=CONNECT_SECONDS_MAX
+            ) as connection:
+                for role in (OWNER, APPLICATION):
+                    self._ensure_role(connection, role)
+                _ensure_database(connection)
+        except psycopg.OperationalError as error:
+            raise DatabaseUnavailable(
+                f"The embedded Postgres refuses its own administrator: {str(error).strip()}",
+                hint=f"The keys in {self.layout.keys} must be those that it was made with.",
+            ) from error
+
+    def _ensure_role(self, connection: psycopg.Connection, role: str) -> None:
+        known = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role])
+        if known.fetchone() is None:
+            statement = sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}")
+            connection.execute(
+                statement.format(sql.Identifier(role), sql.Literal(self._passwords[role]))
+            )
+
+
+def _ensure_database(connection: psycopg.Connection) -> None:
+    known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE])
+    if known.fetchone() is None:
+        statement = sql.SQL("CREATE DATABASE {} OWNER {}")
+        connection.execute(statement.format(sql.Identifier(DATABASE), sql.Identifier(OWNER)))
+
+
+def _passwords(layout: Layout) -> dict[str, str]:
+    """Return the roles' passwords, made on first use; only their owner can read the files."""
+    make_folder(layout.keys, mode=PRIVATE)
+    passwords = {}
+    for role in ROLES:
+        path = layout.password_file(role)
+        if not path.exists():
+            if layout.data.exists():
+                raise SetupMissing(
+                    f"The password file {path} of an existing database is missing.",
+                    hint="Restore the folder of keys from a backup.",
+                )
+            write_file(path, secrets.token_urlsafe(PASSWORD_BYTES) + "\n", mode=0o600)
+        try:
+            passwords[role] = path.read_text("utf-8").strip()
+        except OSError as error:
+            raise SetupMissing(f"Can't read {path}: {error.strerror}.") from error
+    return passwords
+
+
+def _check_version(data: Path, binaries: Binaries) -> None:
+    try:
+        found = (data / "PG_VERSION").read_text("ascii").strip()
+    except OSError as error:
+        raise SetupMissing(
+            f"{data} is not a Postgres data folder: {error.strerror}.",
+            hint="Restore it from a backup, or move it away to begin anew.",
+        ) from error
+    if found != str(binaries.major_version):
+        raise SchemaMismatch(
+            f"The data in {data} is of Postgres {found}, these binaries are of Postgres "
+            f"{binaries.major_version}.",
+            hint="Use the version of mains that made it, or move the data with pg_upgrade.",
+        )
+
+
+def _recorded_socket(layout: Layout, account: Account) -> Path | None:
+    """Return the socket's folder of the last start, if it is still there and still private."""
+    recorded = _read(layout.socket_note)
+    if recorded is None:
+        return None
+    folder = Path(recorded.removesuffix("\n"))
+    try:
+        facts = folder.lstat()
+    except OSError:
+        return None
+    private = stat.S_ISDIR(facts.st_mode) and stat.S_IMODE(facts.st_mode) == PRIVATE
+    return folder if private and facts.st_uid == account.uid else None
+
+
+def _new_socket(layout: Layout, account: Account) -> Path:
+    """Make the socket's folder: beside the data, or in /tmp where the path would be too long."""
+    folder = layout.run
+    if len(os.fsencode(folder / SOCKET_NAME)) > SOCKET_BYTES_MAX:
+        folder = Path(tempfile.mkdtemp(prefix="mains-", dir=SHORT_FOLDER))
+        if account.switches:
+            os.chown(folder, account.uid, account.gid)
+    make_folder(folder, mode=PRIVATE, owner=account)
+    write_file(layout.socket_note, f"{folder}\n", mode=0o600)
+    return folder
+
+
+def _answers(socket: Path) -> bool:
+    """Say whether a server is there; that it refuses a stranger is an answer too."""
+    try:
+        psycopg.connect(
+            host=str(socket),
+            port=PORT,
+            user="nobody",
+            password="-",  # noqa: S106
+            dbname="postgres",
+            connect_timeout=CONNECT_SECONDS_MAX,
+        ).close()
+    except psycopg.OperationalError as error:
+        return "authentication failed" in str(error)
+    return True
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text("utf-8", "surrogateescape")
+    except OSError:
+        return None
+
+
+def _tail(text: str) -> str:
+    return text[-SAID_CHARACTERS_MAX:].strip()
