@@ -1,0 +1,267 @@
+"""The supervisor of one run: sets it up, runs its tasks, meters it, ends it; outlives the agent.
+
+It reads `order.json` and, once and from its standard input, what must never be on disk. Its word
+is `state.json`. Nobody restarts a supervisor: if it dies, the engine ends the run and says so.
+"""
+
+import json
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, NoReturn
+
+from mains.engines.process import cgroups, child, environments, processes
+from mains.engines.process.contract import run_environment, setup_environment
+from mains.engines.process.folder import Json, RunFolder, claim, read_json, write_json
+from mains.engines.process.halts import Halt, Halts
+from mains.engines.process.meter import Meter
+from mains.engines.process.tasklog import TaskLog
+from mains.engines.process.watch import Watch
+from mains.engines.rules import attempt_state
+
+CLAIMED: Final = 0
+CLAIMED_BEFORE: Final = 4
+FAULTY: Final = 5
+LOCK_PAUSE_SECONDS: Final = 0.1
+
+
+def main(path: Path) -> NoReturn:
+    """Claim the run, leave the caller's process tree, supervise; the caller learns the claim."""
+    confidential: Json = json.load(sys.stdin)
+    folder = RunFolder(path)
+    answer, word = os.pipe()
+    if os.fork():
+        os.close(word)
+        os.wait()
+        said = os.read(answer, 1)
+        os._exit(said[0] if said else FAULTY)
+    os.setsid()
+    if os.fork():
+        os._exit(0)
+    won = claim(folder, {**processes.identity(os.getpid())})
+    os.close(answer)
+    if not won:
+        os.write(word, bytes([CLAIMED_BEFORE]))
+        os._exit(0)
+    _leave_the_terminal(folder)
+
+    def acknowledge() -> None:
+        os.write(word, bytes([CLAIMED]))
+        os.close(word)
+
+    Supervisor(folder, confidential).run(acknowledge)
+    os._exit(0)
+
+
+def _leave_the_terminal(folder: RunFolder) -> None:
+    null = os.open(os.devnull, os.O_RDONLY)
+    words = os.open(folder.path / "supervisor.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    for descriptor, standard in ((null, 0), (words, 1), (words, 2)):
+        os.dup2(descriptor, standard)
+    os.close(null)
+    os.close(words)
+    os.umask(0o077)
+
+
+class Supervisor:
+    """One run from its claim to its final state."""
+
+    def __init__(self, folder: RunFolder, confidential: Json) -> None:
+        kept = read_json(folder.order) or {}
+        self._folder = folder
+        self._confidential = confidential
+        self._order: Json = kept["order"]
+        self._plan: Json = kept["plan"]
+        self._confinement = child.Confinement(**self._plan["confinement"])
+        self._tasks: list[Json] = []
+        self._current: Json | None = None
+        self._state = "staging"
+        self._meter = Meter(
+            self._confinement.groups, units=self._order["units"], carried=self._plan["carried"]
+        )
+        self._halts = Halts(folder, self._order)
+        self._watch = Watch(
+            halts=self._halts,
+            meter=self._meter,
+            confinement=self._confinement,
+            grace_seconds=self._order["grace_seconds"],
+            memory_bytes=self._order["memory_bytes"],
+            task_seconds_max=self._order["task_seconds_max"],
+            publish=self._publish,
+        )
+
+    def run(self, acknowledge: Callable[[], None]) -> None:
+        """Set up, run every task, end: each step leaves its word in the state file.
+
+        The engine is told when there is a first word to read.
+        """
+        try:
+            self._begin()
+            acknowledge()
+            environment = self._set_up()
+            for task in range(self._order["first_task"], self._order["last_task"] + 1):
+                self._run_task(task, environment)
+            self._finish()
+        except Exception as fault:  # noqa: BLE001 -- the top of the program
+            traceback.print_exc()
+            self._give_up(fault)
+
+    def _begin(self) -> None:
+        child.adopt_orphans()
+        self._watch.listen()
+        cgroups.create(
+            self._confinement.groups,
+            cpus=self._order["cpus"],
+            memory_bytes=self._order["memory_bytes"],
+        )
+        self._publish(durable=False)
+
+    def _set_up(self) -> Path | None:
+        """Return the environment of the job's `setup`; a failure halts the attempt."""
+        if self._plan["environment"] is None:
+            return None
+        plan = environments.EnvironmentPlan(**self._plan["environment"])
+        log = self._log(self._order["first_task"])
+        try:
+            if (ready := environments.find_ready(plan)) is not None:
+                log.say("setup: found in this site's cache")
+                return ready
+            lock = self._wait_for_lock(plan)
+            try:
+                return None if lock is None else self._build(plan, log)
+            finally:
+                if lock is not None:
+                    os.close(lock)
+        finally:
+            log.close()
+
+    def _wait_for_lock(self, plan: environments.EnvironmentPlan) -> int | None:
+        """Wait while another run of the organisation sets up; None when the attempt is halted."""
+        while (lock := environments.try_lock(Path(plan.organisation))) is None:
+            self._watch.idle(LOCK_PAUSE_SECONDS)
+            if self._halts.whole() is not None:
+                return None
+        return lock
+
+    def _build(self, plan: environments.EnvironmentPlan, log: TaskLog) -> Path | None:
+        if (ready := environments.find_ready(plan)) is not None:
+            log.say("setup: found in this site's cache")
+            return ready
+        if self._halts.whole() is not None:
+            return None
+        log.say("setup: building the environment")
+        uid = self._confinement.uid
+        build = environments.begin(plan, uid=uid)
+        launch = child.Launch(
+            argv=["/bin/bash", "-c", environments.SETUP_SCRIPT, "setup", self._order["setup"]],
+            environ=setup_environment(self._folder, plan, build, self._confidential),
+            working_directory=self._folder.work,
+            writable=[self._folder.slot, build, plan.cache],
+        )
+        begun = time.monotonic()
+        try:
+            ended = self._watch.run(launch, log, task=None)
+        finally:
+            environments.withdraw_cache(plan.cache)
+        if ended.halt is None and not ended.succeeded:
+            self._halts.set(Halt("failed", f"setup failed: {ended.reason}", time.monotonic()))
+        if ended.halt is not None or not ended.succeeded:
+            return None
+        environments.finish(plan, build, uid=uid)
+        log.say(f"setup: done in {time.monotonic() - begun:.1f} s")
+        return build
+
+    def _run_task(self, task: int, environment: Path | None) -> None:
+        halt = self._halts.for_task(task)
+        if halt is not None:
+            self._tasks.append({"task": task, "state": halt.state, "reason": halt.reason})
+            return
+        self._state = "running"
+        begun = time.monotonic()
+        self._make_room(task)
+        self._current = {"task": task, "started_at_ms": time.time_ns() // 1_000_000}
+        self._publish(durable=False)
+        log = self._log(task)
+        launch = child.Launch(
+            argv=["/bin/bash", "-c", self._order["run"]],
+            environ=run_environment(
+                self._folder, self._order, self._plan, self._confidential, task, environment
+            ),
+            working_directory=self._folder.work,
+            writable=[self._folder.slot],
+        )
+        ended = self._watch.run(launch, log, task=task)
+        log.close()
+        self._freeze_output(task)
+        self._tasks.append(
+            {
+                **self._current,
+                "state": ended.state,
+                "exit_code": ended.exit_code,
+                "unit_milliseconds": self._meter.unit_milliseconds_since(begun),
+                "ended_at_ms": time.time_ns() // 1_000_000,
+                "reason": ended.reason,
+            }
+        )
+        self._current = None
+
+    def _make_room(self, task: int) -> None:
+        """Make the task's own folders, in ones that the run can pass but not change."""
+        for folder in (self._folder.output(task), self._folder.checkpoint(task)):
+            folder.mkdir(mode=0o700)
+            if self._confinement.uid is not None:
+                os.chown(folder, self._confinement.uid, self._confinement.uid)
+
+    def _freeze_output(self, task: int) -> None:
+        """Take the task's outputs from the run, so that a later task can't exchange them."""
+        if self._confinement.uid is not None:
+            with suppress(OSError):
+                os.chown(self._folder.output(task), 0, 0, follow_symlinks=False)
+
+    def _finish(self) -> None:
+        halt = self._halts.whole()
+        stopped = [task for task in self._tasks if halt and task["reason"] == halt.reason]
+        if halt is not None and stopped:
+            state, reason = halt.state, halt.reason
+        else:
+            state = attempt_state([task["state"] for task in self._tasks])
+            reasons = (t["reason"] for t in self._tasks if t["state"] == state and t["reason"])
+            reason = next(reasons, "")
+        self._watch.end_everything()
+        self._publish(final=(state, reason))
+        cgroups.remove(self._confinement.groups)
+
+    def _give_up(self, fault: Exception) -> None:
+        """End the run after a fault of our own or of the machine, such as a full disk."""
+        self._watch.end_everything()
+        ended = {task["task"] for task in self._tasks}
+        reason = f"the supervisor failed: {fault}"[:400]
+        for task in range(self._order["first_task"], self._order["last_task"] + 1):
+            if task not in ended:
+                self._tasks.append({"task": task, "state": "failed", "reason": reason})
+        self._publish(final=("failed", reason))
+        cgroups.remove(self._confinement.groups)
+
+    def _publish(self, *, final: tuple[str, str] | None = None, durable: bool = True) -> None:
+        """Write the state; readings survive a power cut, so that a meter never falls."""
+        if final is not None:
+            self._state = final[0]
+        usage = self._meter.reading(final=final is not None)
+        if self._current is not None:
+            begun = usage["measured_at_ms"] - self._current["started_at_ms"]
+            self._current["unit_milliseconds"] = max(0, begun) * self._order["units"]
+        state = {
+            "state": self._state,
+            "reason": final[1] if final is not None else "",
+            "tasks": self._tasks,
+            "current": self._current,
+            "usage": usage,
+        }
+        write_json(self._folder.state, state, durable=durable)
+
+    def _log(self, task: int) -> TaskLog:
+        return TaskLog(self._folder.log(task), bytes_max=self._order["log_bytes_max"])

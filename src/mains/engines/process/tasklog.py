@@ -1,0 +1,32 @@
+"""One task's log: appended to, and bounded, so that a run can't fill the site's disk."""
+
+import os
+from pathlib import Path
+
+
+class TaskLog:
+    """Keeps the first bytes_max bytes; from then on everything is read and dropped."""
+
+    def __init__(self, path: Path, *, bytes_max: int) -> None:
+        self._last_words = f"\n[mains] log truncated at {bytes_max} bytes\n".encode()
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
+        self._descriptor = os.open(path, flags, 0o600)
+        self._room = bytes_max - len(self._last_words) - os.fstat(self._descriptor).st_size
+
+    def write(self, data: bytes) -> None:
+        if self._room < 0 or not data:
+            return
+        if len(data) > self._room:
+            data = data[: self._room] + self._last_words
+            self._room = -1
+        else:
+            self._room -= len(data)
+        while data:
+            data = data[os.write(self._descriptor, data) :]
+
+    def say(self, sentence: str) -> None:
+        """Add a line of the supervisor's own."""
+        self.write(f"[mains] {sentence}\n".encode())
+
+    def close(self) -> None:
+        os.close(self._descriptor)
