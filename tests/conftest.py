@@ -3,7 +3,6 @@
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
@@ -19,35 +18,38 @@ from mains.settings import Settings
 TEMPLATE = "mains_template"
 
 
-@dataclass(frozen=True)
 class Cluster:
     """A running server with a migrated template database."""
 
-    superuser_url: str
-    app: str
-    owner: str
+    def __init__(self, server: embedded.Server, administration: psycopg.Connection) -> None:
+        assert server.endpoints.owner_url is not None
+        self._app_url = server.endpoints.app_url
+        self._owner_url = server.endpoints.owner_url
+        self._administration = administration
+        self._retired: list[str] = []
 
     def app_url(self, database: str) -> str:
-        return _on(self.app, database)
+        return _on(self._app_url, database)
 
     def owner_url(self, database: str) -> str:
-        return _on(self.owner, database)
+        return _on(self._owner_url, database)
 
     def create(self, database: str, *, template: str) -> None:
         """Clone a database, or take "template1" for one without any schema of mains."""
-        self._administer(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {}").format(
+        # Copying files is three times as fast as the default while nothing is synced.
+        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy OWNER {}")
+        self._administration.execute(
+            statement.format(
                 sql.Identifier(database), sql.Identifier(template), sql.Identifier(OWNER)
             )
         )
 
-    def drop(self, database: str) -> None:
-        name = sql.Identifier(database)
-        self._administer(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
-
-    def _administer(self, statement: sql.Composed) -> None:
-        with psycopg.connect(self.superuser_url, autocommit=True) as connection:
-            connection.execute(statement)
+    def retire(self, database: str) -> None:
+        """Drop a database one test later: right away, Postgres would wait for its sessions."""
+        for name in self._retired:
+            statement = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
+            self._administration.execute(statement.format(sql.Identifier(name)))
+        self._retired = [database]
 
 
 def _on(url: str, database: str) -> str:
@@ -62,13 +64,12 @@ def anyio_backend() -> str:
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
     with embedded.throw_away() as server:
-        owner_url = server.endpoints.owner_url
-        assert owner_url is not None
         assert server.superuser_url is not None
-        cluster = Cluster(server.superuser_url, server.endpoints.app_url, owner_url)
-        cluster.create(TEMPLATE, template="template1")
-        migrations.migrate(cluster.owner_url(TEMPLATE))
-        yield cluster
+        with psycopg.connect(server.superuser_url, autocommit=True) as administration:
+            cluster = Cluster(server, administration)
+            cluster.create(TEMPLATE, template="template1")
+            migrations.migrate(cluster.owner_url(TEMPLATE))
+            yield cluster
 
 
 @pytest.fixture
@@ -77,7 +78,7 @@ def database_name(cluster: Cluster) -> Iterator[str]:
     name = f"test_{uuid4().hex}"
     cluster.create(name, template=TEMPLATE)
     yield name
-    cluster.drop(name)
+    cluster.retire(name)
 
 
 @pytest.fixture

@@ -59,6 +59,8 @@ class Database:
             open=False,
         )
         try:
+            # Asked first without the pool, which would try again and again and lose the reason.
+            await (await _connect(url)).close()
             await pool.open(wait=True, timeout=WAIT_SECONDS_MAX)
         except psycopg.OperationalError as error:
             await pool.close()
@@ -142,7 +144,7 @@ class Listener:
             raise RequestInvalid("A listener needs a channel to listen on.")
         self._url = url
         self._channels = channels
-        self._connection: psycopg.AsyncConnection[DictRow] | None = None
+        self._connection: Transaction | None = None
 
     async def wait(self, *, seconds_max: float) -> list[Notice]:
         """Return what arrived, at most NOTICES_MAX, as soon as anything did; else nothing.
@@ -166,27 +168,26 @@ class Listener:
         if connection is not None:
             await connection.close()
 
-    async def _connect(self) -> psycopg.AsyncConnection[DictRow]:
-        connection = await psycopg.AsyncConnection.connect(
-            self._url,
-            autocommit=True,
-            row_factory=dict_row,
-            connect_timeout=CONNECT_SECONDS_MAX,
-        )
+    async def _connect(self) -> Transaction:
+        connection = await _connect(self._url)
         for channel in self._channels:
             await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
         return connection
 
     @staticmethod
-    async def _receive(
-        connection: psycopg.AsyncConnection[DictRow], *, seconds_max: float
-    ) -> list[Notice]:
+    async def _receive(connection: Transaction, *, seconds_max: float) -> list[Notice]:
         """`stop_after` ends the wait at the first batch; one batch is bounded by NOTICES_MAX."""
         notices = [
             Notice(arrived.channel, arrived.payload)
             async for arrived in connection.notifies(timeout=seconds_max, stop_after=1)
         ]
         return notices[:NOTICES_MAX]
+
+
+async def _connect(url: str) -> Transaction:
+    return await psycopg.AsyncConnection.connect(
+        url, autocommit=True, row_factory=dict_row, connect_timeout=CONNECT_SECONDS_MAX
+    )
 
 
 async def _configure(connection: Transaction) -> None:
