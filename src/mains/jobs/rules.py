@@ -76,6 +76,7 @@ class Ending:
     done: tuple[TaskEnd, ...]
     again: Spans
     absorb: bool
+    counts_as_loss: bool = False
 
 
 def wall_seconds(*, tasks: int, time_seconds: int, grace_seconds: int) -> int:
@@ -105,7 +106,9 @@ def end(attempt: Attempt, report: AttemptReport, *, now: datetime) -> Ending:
         done += [_missing_end(task, state, report.reason, now) for task in missing]
         return Ending(state, report.reason, _ordered(done), (), absorb=False)
     if may_go_again(attempt):
-        return Ending(state, report.reason, _ordered(done), spans(missing), absorb=True)
+        return Ending(
+            state, report.reason, _ordered(done), spans(missing), absorb=True, counts_as_loss=True
+        )
     left = JobState.CANCELLED if attempt.cancelled else JobState.LOST
     reason = report.reason or "the site lost the run"
     done += [TaskEnd(task, left, None, 0, reason, ended_at=now) for task in missing]
@@ -120,6 +123,21 @@ def loss(attempt: Attempt, *, reason: str, now: datetime) -> Ending:
     return end(attempt, report, now=now)
 
 
+def recall(attempt: Attempt) -> Ending:
+    """Take back an attempt that no site was ever offered: nothing ran, nothing is lost."""
+    again = ((attempt.first_task, attempt.last_task),)
+    return Ending(JobState.LOST, "taken back before its site was told", (), again, absorb=True)
+
+
+def withdraw(attempt: Attempt, *, now: datetime) -> Ending:
+    """Cancel an attempt that no site was ever offered."""
+    done = tuple(
+        TaskEnd(task, JobState.CANCELLED, None, 0, "cancelled before it started", ended_at=now)
+        for task in range(attempt.first_task, attempt.last_task + 1)
+    )
+    return Ending(JobState.CANCELLED, "cancelled before it started", done, (), absorb=False)
+
+
 def may_go_again(attempt: Attempt) -> bool:
     """Return whether lost tasks wait for another attempt."""
     if attempt.cancelled or attempt.retry == "never":
@@ -130,11 +148,14 @@ def may_go_again(attempt: Attempt) -> bool:
 def outcome(
     *, tasks: int, succeeded: int, cancelled: int, last: JobState, cancel_wanted: bool
 ) -> JobState:
-    """Return the final state of a job whose tasks have all ended; last: the last attempt's."""
-    if succeeded == tasks:
-        return JobState.SUCCEEDED
-    if cancel_wanted and cancelled:
+    """Return the final state of a job whose tasks have all ended; last: the last attempt's.
+
+    Tasks of an array that were cancelled one by one don't make the others' work a failure.
+    """
+    if cancelled == tasks or (cancel_wanted and cancelled):
         return JobState.CANCELLED
+    if succeeded + cancelled == tasks:
+        return JobState.SUCCEEDED
     if tasks == 1 and last in FINAL and last is not JobState.SUCCEEDED:
         return last
     return JobState.FAILED

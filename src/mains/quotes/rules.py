@@ -8,9 +8,9 @@ from uuid import UUID
 
 from mains.ledger.rules import Mode, split
 from mains.parties.service import PartyFacts
-from mains.programmes.rules import Granted, Purchase, assess
-from mains.programmes.service import VoucherPayer
-from mains.sites.service import Offer
+from mains.programmes.payers import VoucherPayer
+from mains.programmes.rules import Granted, NotGranted, Purchase, assess
+from mains.sites.rules import Offer
 from mains.units import UnitMilliseconds, cost_micros, decimal_string
 
 ROUNDING_MICROS_PER_CHUNK: Final = 1
@@ -63,12 +63,18 @@ class Priced:
     offer: Offer
     task_micros: int
     cost_micros: int
-    rate_bps: int
-    rule_id: str
-    because: str
+    granted: Granted | NotGranted | None
     public_micros: int
     own_micros: int
     start_in_seconds: int | None
+
+    @property
+    def rate_bps(self) -> int:
+        return self.granted.rate_bps if isinstance(self.granted, Granted) else 0
+
+    @property
+    def because(self) -> str:
+        return self.granted.because if self.granted else "paid by the organisation's own money"
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +185,9 @@ def _account(accounts: Sequence[OwnAccount], fitting: Sequence[Offer]) -> OwnAcc
     if not accounts:
         return None
     currencies = [offer.currency for offer in fitting]
-    return min(accounts, key=lambda account: (-currencies.count(account.currency), account.currency))
+    return min(
+        accounts, key=lambda account: (-currencies.count(account.currency), account.currency)
+    )
 
 
 def _candidates(
@@ -187,7 +195,7 @@ def _candidates(
 ) -> list[VoucherPayer | None]:
     if need.programme == "none":
         return [None]
-    usable = [voucher for voucher in vouchers if voucher.document.currency == currency]
+    usable = [voucher for voucher in vouchers if voucher.currency == currency]
     if need.programme is not None:
         return [voucher for voucher in usable if voucher.programme == need.programme] or [None]
     return [*usable, None]
@@ -202,7 +210,9 @@ def _plan(
     loads: Mapping[UUID, Load],
     now: datetime,
 ) -> QuotePlan | NoQuote:
-    priced = [_price(need, party, offer, voucher, loads.get(offer.pool_id), now) for offer in offers]
+    priced = [
+        _price(need, party, offer, voucher, loads.get(offer.pool_id), now) for offer in offers
+    ]
     affordable: list[Priced] = []
     refusals: list[Refusal] = []
     for each in priced:
@@ -244,7 +254,11 @@ def _price(
 ) -> Priced:
     task_micros = task_ceiling_micros(need, offer)
     cost = task_micros * need.tasks
-    rate_bps, rule_id, because = _rate(voucher, party, offer, now)
+    granted = None
+    if voucher is not None:
+        purchase = Purchase(site=offer.site, unit=offer.unit)
+        granted = assess(voucher.document, party=party, purchase=purchase, now=now)
+    rate_bps = granted.rate_bps if isinstance(granted, Granted) else 0
     room = voucher_room(voucher) if voucher is not None else 0
     shares = split(cost, rates_bps=(rate_bps,), ceilings=(room,), own_ceiling=cost, mode=Mode.RATIO)
     rounding = ROUNDING_MICROS_PER_CHUNK * (need.tasks - 1) if rate_bps else 0
@@ -252,25 +266,11 @@ def _price(
         offer=offer,
         task_micros=task_micros,
         cost_micros=cost,
-        rate_bps=rate_bps,
-        rule_id=rule_id,
-        because=because,
+        granted=granted,
         public_micros=shares.public[0],
         own_micros=min(cost, shares.own + rounding),
         start_in_seconds=start_estimate_seconds(need, load),
     )
-
-
-def _rate(
-    voucher: VoucherPayer | None, party: PartyFacts, offer: Offer, now: datetime
-) -> tuple[int, str, str]:
-    if voucher is None:
-        return 0, "", "paid by the organisation's own money"
-    purchase = Purchase(site=offer.site, unit_kind=offer.unit)
-    answer = assess(voucher.document, party=party, purchase=purchase, now=now)
-    if isinstance(answer, Granted):
-        return answer.rate_bps, answer.rule_id, answer.because
-    return 0, answer.rule_id, answer.because
 
 
 def start_estimate_seconds(need: Need, load: Load | None) -> int | None:

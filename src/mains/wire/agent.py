@@ -163,12 +163,15 @@ class UsageLine(Schema):
 
 
 class SyncRequest(Schema):
+    """complete says that `attempts` lists everything the site has: what is missing is lost."""
+
     protocol: int
     site_id: UUID
     epoch: PositiveInt
     sequence: PositiveInt
     sent_at: Instant
     wait_seconds: NonNegativeInt = 0
+    complete: bool = False
     pools: list[PoolReport] = []
     attempts: list[AttemptReport] = []
     usage: list[UsageLine] = []
@@ -234,6 +237,17 @@ class SyncAnswer(Schema):
     forget: list[UUID] = []
     refused: dict[str, str] = {}
     pools: list[PoolOrder] | None = None
+
+
+class BlobTicket(Schema):
+    """Lets an agent fetch or store one content; sent base64-encoded, as a DSSE envelope, in the
+    header `Mains-Agent` of GET and PUT /v1/agent/blobs/{sha256}."""
+
+    protocol: int
+    site_id: UUID
+    epoch: PositiveInt
+    sha256: Sha256
+    sent_at: Instant
 
 
 class LogChunk(Schema):

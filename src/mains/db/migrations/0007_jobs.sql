@@ -7,7 +7,9 @@ create table jobs.job (
   id uuid primary key,
   organisation_id uuid not null references parties.organisation,
   person_id uuid not null,
-  quote_id uuid not null references quotes.quote,
+  -- A quote is submitted once.
+  quote_id uuid not null unique references quotes.quote,
+  request_hash bytea not null,
   name text not null,
   spec jsonb not null,
   bundle text,

@@ -1,0 +1,140 @@
+"""The HTTP door of agents at work: sync, logs, and contents by hash."""
+
+import asyncio
+import base64
+import binascii
+from datetime import datetime
+from typing import Annotated, Final
+from uuid import UUID
+
+from fastapi import APIRouter, Header, Request, Response
+from fastapi.responses import StreamingResponse
+
+from mains.db import Queries, Transaction
+from mains.errors import ForeignOrganisation, RequestInvalid, SignatureInvalid
+from mains.jobs import logs
+from mains.jobs.door import JobsWired, JobsWiredDependency
+from mains.jobs.sync import orders_for, sync
+from mains.parties.door import NowDependency
+from mains.sites import service as sites
+from mains.sites.door import EnvelopeDependency
+from mains.wire.agent import BlobTicket, LogAnswer, LogShipment, SyncAnswer, SyncRequest
+from mains.wire.base import Sha256
+
+router: Final = APIRouter(prefix="/v1/agent", tags=["agents"])
+
+QUERIES = Queries.load(__package__, "queries.sql")
+
+POLL_SECONDS: Final = 0.5
+
+
+@router.post("/sync", response_model=SyncAnswer)
+async def sync_agent(
+    envelope: EnvelopeDependency, now: NowDependency, wired: JobsWiredDependency
+) -> Response:
+    """Take in what an agent observed; answer at once with orders, or wait for some to come."""
+    async with wired.database.transaction() as tx:
+        spoken = await sites.authenticate_envelope(tx, envelope, now=now)
+        request = SyncRequest.model_validate_json(spoken.payload)
+        answer = await sync(
+            tx,
+            request,
+            site_id=spoken.site_id,
+            envelope=envelope,
+            box=wired.box,
+            settings=wired.settings,
+            now=now,
+        )
+    if not (answer.starts or answer.stops or answer.forget) and request.wait_seconds:
+        answer = await _wait(wired, answer, request, spoken.site_id)
+    return Response(answer.model_dump_json(), media_type="application/json")
+
+
+async def _wait(
+    wired: JobsWired, answer: SyncAnswer, request: SyncRequest, site_id: UUID
+) -> SyncAnswer:
+    """Hold the answer back until there are orders or the agent's patience ends."""
+    known = [report.attempt_id for report in request.attempts]
+    loop = asyncio.get_running_loop()
+    end = loop.time() + min(request.wait_seconds, wired.settings.sync_wait_seconds)
+    while (left := end - loop.time()) > 0:
+        await wired.news.wait(seconds=min(left, POLL_SECONDS))
+        async with wired.database.transaction() as tx:
+            orders = await orders_for(
+                tx,
+                site_id,
+                known,
+                box=wired.box,
+                settings=wired.settings,
+                now=wired.clock.now(),
+            )
+        if orders:
+            return answer.model_copy(update={"starts": orders.starts, "stops": orders.stops})
+    return answer
+
+
+@router.post("/logs")
+async def take_logs(
+    envelope: EnvelopeDependency, now: NowDependency, wired: JobsWiredDependency
+) -> LogAnswer:
+    """Append shipped log bytes; answer where each log stands."""
+    async with wired.database.transaction() as tx:
+        spoken = await sites.authenticate_envelope(tx, envelope, now=now)
+        shipment = LogShipment.model_validate_json(spoken.payload)
+        bytes_max = wired.settings.log_bytes_per_task_max
+        cursors = await logs.take(tx, spoken.site_id, shipment.chunks, bytes_max=bytes_max)
+    return LogAnswer(cursors=cursors)
+
+
+Ticket = Annotated[str | None, Header(alias="Mains-Agent")]
+
+
+@router.get("/blobs/{sha256}", response_class=StreamingResponse)
+async def get_blob(
+    sha256: Sha256, now: NowDependency, wired: JobsWiredDependency, ticket: Ticket = None
+) -> StreamingResponse:
+    """Return the code of a job that this site is to run."""
+    async with wired.database.transaction() as tx:
+        site_id = await _admit(tx, ticket, sha256, now=now)
+        wanted = {"site_id": site_id, "sha256": sha256}
+        if await (await tx.execute(QUERIES["site_may_read"], wanted)).fetchone() is None:
+            raise ForeignOrganisation("no run of this site needs this content")
+    size_bytes = await wired.blobs.size(sha256)
+    parts = await wired.blobs.get(sha256)
+    headers = {"content-length": str(size_bytes)}
+    return StreamingResponse(parts, media_type="application/octet-stream", headers=headers)
+
+
+@router.put("/blobs/{sha256}", status_code=204)
+async def put_blob(
+    sha256: Sha256,
+    request: Request,
+    now: NowDependency,
+    wired: JobsWiredDependency,
+    ticket: Ticket = None,
+) -> Response:
+    """Store an output; it belongs to nobody until an attempt's last report names it."""
+    async with wired.database.transaction() as tx:
+        site_id = await _admit(tx, ticket, sha256, now=now)
+        busy = await (await tx.execute(QUERIES["site_is_busy"], {"site_id": site_id})).fetchone()
+        if busy is None:
+            raise ForeignOrganisation("this site runs nothing that could have outputs")
+    if not await wired.blobs.has(sha256):
+        await wired.blobs.put(
+            request.stream(), expected=sha256, bytes_max=wired.settings.blob_bytes_max
+        )
+    return Response(status_code=204)
+
+
+async def _admit(tx: Transaction, ticket: str | None, sha256: str, *, now: datetime) -> UUID:
+    """Return the site that a ticket speaks for, if it was made for this content."""
+    if ticket is None:
+        raise SignatureInvalid("the header Mains-Agent is missing")
+    try:
+        envelope = base64.b64decode(ticket, validate=True)
+    except binascii.Error as error:
+        raise RequestInvalid("the header Mains-Agent is not base64") from error
+    spoken = await sites.authenticate_envelope(tx, envelope, now=now)
+    if BlobTicket.model_validate_json(spoken.payload).sha256 != sha256:
+        raise SignatureInvalid("the ticket is for another content")
+    return spoken.site_id

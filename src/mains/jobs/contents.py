@@ -1,0 +1,75 @@
+"""Bundles in, artefacts out: who may read which content, and whose quota it counts against."""
+
+from datetime import datetime
+from pathlib import Path
+from uuid import UUID
+
+import anyio
+import orjson
+
+from mains.blobs import bundle
+from mains.db import Queries, Transaction
+from mains.errors import BundleTooLarge, NotFound, QuotaExceeded
+from mains.settings import Settings
+
+QUERIES = Queries.load(__package__, "queries.sql")
+
+BUNDLE_FILES_MAX = 50_000
+
+
+async def check_bundle(path: Path, *, settings: Settings) -> None:
+    """Refuse a bundle that could harm whoever unpacks it; raises BundleUnsafe or BundleTooLarge."""
+    await anyio.to_thread.run_sync(
+        lambda: bundle.check(
+            path, bytes_max=settings.bundle_bytes_max * 4, files_max=BUNDLE_FILES_MAX
+        )
+    )
+
+
+async def keep_bundle(
+    tx: Transaction,
+    *,
+    organisation_id: UUID,
+    sha256: str,
+    size_bytes: int,
+    settings: Settings,
+    now: datetime,
+) -> None:
+    """Record an uploaded bundle for its organisation; raises QuotaExceeded."""
+    row = await (await tx.execute(QUERIES["bytes_held"], {"ids": [organisation_id]})).fetchone()
+    held = row["bytes"] if row is not None else 0
+    if held + size_bytes > settings.organisation_bytes_max:
+        raise QuotaExceeded(
+            f"the organisation keeps {held:,} of {settings.organisation_bytes_max:,} bytes; "
+            f"{size_bytes:,} more don't fit",
+            hint="Old contents are dropped after their retention; ask the operator for more.",
+        )
+    content = {
+        "organisation_id": organisation_id,
+        "sha256": sha256,
+        "size_bytes": size_bytes,
+        "kind": "bundle",
+    }
+    await tx.execute(QUERIES["put_contents"], {"rows": orjson.dumps([content]), "now": now})
+
+
+async def check_readable(
+    tx: Transaction, sha256: str, *, organisation_id: UUID, everything: bool
+) -> int:
+    """Return the size of a content that this organisation may read; raises NotFound."""
+    row = await (
+        await tx.execute(
+            QUERIES["content_readable"],
+            {"sha256": sha256, "organisation_id": organisation_id, "everything": everything},
+        )
+    ).fetchone()
+    if row is None:
+        raise NotFound(f"there is no content {sha256} that you may read")
+    return int(row["size_bytes"])
+
+
+def too_large(bytes_max: int) -> BundleTooLarge:
+    return BundleTooLarge(
+        f"the code is larger than {bytes_max:,} bytes",
+        hint="Leave data out: name it in `.mainsignore`.",
+    )

@@ -1,0 +1,278 @@
+"""The dispatcher's tick: look, plan, apply; one dispatcher at a time, proven by a fence."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+
+from mains.db import Database, Queries, Transaction
+from mains.errors import StaleFence
+from mains.ids import new_id
+from mains.jobs import rules
+from mains.jobs.placement import Assignment, Capacity, Pool, Snapshot, Term, Waiting, plan
+from mains.ledger import service as ledger
+from mains.ledger.rules import Mode, split
+from mains.ledger.values import AccountKind, DrawOutcome, DrawRequest
+from mains.settings import Settings
+from mains.sites import service as sites
+
+QUERIES = Queries.load(__package__, "queries.sql")
+
+WINDOW_JOBS: Final = 500
+"""How many waiting jobs of each organisation one tick looks at."""
+ASSIGNMENTS_MAX: Final = 1_000
+TERMS_MAX: Final = 50_000
+FAIR_SHARE_HOURS: Final = 24
+
+
+@dataclass(slots=True)
+class Dispatcher:
+    """What a dispatcher keeps between ticks: its fence, and terms that never change."""
+
+    database: Database
+    settings: Settings
+    fence: int
+    terms: dict[UUID, Mapping[str, Any]] = field(default_factory=dict)
+    payables: dict[tuple[UUID, str], int] = field(default_factory=dict)
+
+    @classmethod
+    async def take(cls, database: Database, settings: Settings, *, now: datetime) -> "Dispatcher":
+        """Become the dispatcher: every older one's next plan is refused."""
+        async with database.transaction() as tx:
+            row = await (await tx.execute(QUERIES["take_dispatch"], {"now": now})).fetchone()
+        assert row is not None
+        return cls(database, settings, row["fence"])
+
+    async def tick(self, *, now: datetime) -> int:
+        """Place what can be placed now; returns how many attempts were assigned.
+
+        Raises StaleFence when another dispatcher has taken over.
+        """
+        async with self.database.transaction() as tx:
+            snapshot = await self._snapshot(tx, now=now)
+        assignments = plan(snapshot, now=now, assignments_max=ASSIGNMENTS_MAX)
+        if not assignments:
+            return 0
+        async with self.database.transaction() as tx:
+            await self.check(tx)
+            return await self._apply(tx, assignments, now=now)
+
+    async def check(self, tx: Transaction) -> None:
+        """Hold off later dispatchers until this transaction ends, or raise StaleFence."""
+        found = await tx.execute(QUERIES["hold_dispatch"], {"fence": self.fence})
+        if await found.fetchone() is None:
+            raise StaleFence("another dispatcher has taken over", hint="Let this one end.")
+
+    async def _snapshot(self, tx: Transaction, *, now: datetime) -> Snapshot:
+        rows = await tx.execute(QUERIES["waiting_window"], {"limit": WINDOW_JOBS})
+        window = await rows.fetchall()
+        if not window:
+            return Snapshot((), ())
+        await self._learn(tx, [row["id"] for row in window if row["id"] not in self.terms])
+        return Snapshot(
+            pools=await pools(tx, now=now),
+            waiting=[self._waiting(row) for row in window if row["id"] in self.terms],
+            used=await _used(tx, now=now),
+        )
+
+    async def _learn(self, tx: Transaction, job_ids: Sequence[UUID]) -> None:
+        """Read the terms of jobs that are new here; they are fixed by their quotes."""
+        if not job_ids:
+            return
+        if len(self.terms) + len(job_ids) > TERMS_MAX:
+            self.terms.clear()
+        rows = await tx.execute(QUERIES["waiting_terms"], {"ids": list(job_ids)})
+        for row in await rows.fetchall():
+            self.terms[row["id"]] = {**row, "terms": terms_of(row["offers"], row["currency"])}
+
+    def _waiting(self, row: Mapping[str, Any]) -> Waiting:
+        known = self.terms[row["id"]]
+        return Waiting(
+            job_id=row["id"],
+            organisation_id=row["organisation_id"],
+            need=Capacity(known["units"], known["cpus"], known["memory_bytes"]),
+            seconds_per_task=known["time_seconds"] + known["grace_seconds"],
+            spans=tuple((span.lower, span.upper - 1) for span in row["waiting"]),
+            terms=known["terms"],
+            submitted_at=row["submitted_at"],
+        )
+
+    async def _apply(
+        self, tx: Transaction, assignments: Sequence[Assignment], *, now: datetime
+    ) -> int:
+        """Take the tasks, open the draws, write the attempts; all of it or nothing."""
+        fences = await _take_tasks(tx, assignments)
+        placed = [each for each in assignments if each.job_id in fences]
+        rooms = await _rooms(tx, [each.job_id for each in placed])
+        draws: list[DrawRequest] = []
+        rows: list[dict[str, Any]] = []
+        for assignment in placed:
+            draw = await self._draw(tx, assignment, rooms[assignment.job_id], now=now)
+            draws.append(draw)
+            rows.append(self._row(assignment, draw, fences[assignment.job_id].pop(0), now))
+        answers = await ledger.open_draws(tx, draws, now=now)
+        refused = [answer for answer in answers if answer.outcome is not DrawOutcome.OPENED]
+        assert not refused, f"the ledger has no room for what a hold covers: {refused[0]}"
+        await tx.execute(QUERIES["insert_attempts"], {"rows": orjson.dumps(rows)})
+        return len(rows)
+
+    async def _draw(
+        self, tx: Transaction, assignment: Assignment, room: list[int], *, now: datetime
+    ) -> DrawRequest:
+        """Allot a chunk its share of the hold: what its tasks cost at most, split as it will be."""
+        term = assignment.term
+        tasks = assignment.last_task - assignment.first_task + 1
+        shares = split(
+            term.task_micros * tasks,
+            rates_bps=term.rates_bps,
+            ceilings=tuple(room[1:]),
+            own_ceiling=room[0],
+            mode=Mode.RATIO,
+        )
+        ceilings = (shares.own, *shares.public)
+        for payer, amount in enumerate(ceilings):
+            room[payer] -= amount
+        return DrawRequest(
+            draw_id=new_id(),
+            hold_id=assignment.job_id,
+            rates_bps=term.rates_bps,
+            ceilings=ceilings,
+            ceiling_micros=sum(ceilings),
+            payable_account_id=await self._payable(tx, assignment.site_id, term.currency, now=now),
+        )
+
+    async def _payable(
+        self, tx: Transaction, site_id: UUID, currency: str, *, now: datetime
+    ) -> int:
+        if (site_id, currency) not in self.payables:
+            self.payables[site_id, currency] = await ledger.open_account(
+                tx,
+                kind=AccountKind.PAYABLE,
+                unit=currency,
+                owner_id=site_id,
+                scope="",
+                limited=False,
+                now=now,
+            )
+        return self.payables[site_id, currency]
+
+    def _row(
+        self, assignment: Assignment, draw: DrawRequest, fence: int, now: datetime
+    ) -> dict[str, Any]:
+        job = self.terms[assignment.job_id]
+        term = assignment.term
+        wall = rules.wall_seconds(
+            tasks=assignment.last_task - assignment.first_task + 1,
+            time_seconds=job["time_seconds"],
+            grace_seconds=job["grace_seconds"],
+        )
+        leased = job["retry"] == "elsewhere"
+        return {
+            "id": draw.draw_id,
+            "job_id": assignment.job_id,
+            "organisation_id": job["organisation_id"],
+            "site_id": assignment.site_id,
+            "pool_id": assignment.pool_id,
+            "tariff_id": term.tariff_id,
+            "price_micros": term.price_micros_per_unit_hour,
+            "currency": term.currency,
+            "rates_bps": list(term.rates_bps),
+            "ceiling": draw.ceiling_micros,
+            "fence": fence,
+            "first_task": assignment.first_task,
+            "last_task": assignment.last_task,
+            "units": job["units"],
+            "cpus": job["cpus"],
+            "memory_bytes": job["memory_bytes"],
+            "wall_seconds": wall,
+            "leased": leased,
+            "assigned_at": now,
+            "deadline": rules.deadline(
+                now=now,
+                wall=wall,
+                grace=job["grace_seconds"],
+                reporting_grace=self.settings.reporting_grace_seconds,
+            ),
+            "lease_until": (
+                now + timedelta(seconds=self.settings.agent_lease_seconds) if leased else None
+            ),
+        }
+
+
+async def pools(tx: Transaction, *, now: datetime) -> list[Pool]:
+    """Return the pools that take work now, with what each has free."""
+    rows = await tx.execute(QUERIES["pools_busy"])
+    busy = {
+        row["pool_id"]: Capacity(row["units"], row["cpus"], row["memory_bytes"])
+        for row in await rows.fetchall()
+    }
+    found = []
+    for offer in await sites.offers(tx, now=now):
+        total = Capacity(offer.units, offer.cpus, offer.memory_bytes)
+        used = busy.get(offer.pool_id)
+        if offer.live:
+            free = total if used is None else total.minus(used)
+            found.append(
+                Pool(offer.pool_id, offer.site_id, offer.site, offer.pool, total=total, free=free)
+            )
+    return found
+
+
+def terms_of(offers: Sequence[Mapping[str, Any]], currency: str) -> tuple[Term, ...]:
+    """Return the offers of a stored quote as placement needs them."""
+    return tuple(
+        Term(
+            pool_id=UUID(offer["pool_id"]),
+            tariff_id=UUID(offer["tariff_id"]),
+            price_micros_per_unit_hour=offer["price_micros"],
+            currency=currency,
+            task_micros=offer["task_micros"],
+            own_micros=offer["own_micros"],
+            rates_bps=tuple(offer["rates_bps"]),
+        )
+        for offer in offers
+    )
+
+
+async def _used(tx: Transaction, *, now: datetime) -> dict[UUID, int]:
+    since = now - timedelta(hours=FAIR_SHARE_HOURS)
+    rows = await tx.execute(QUERIES["used_lately"], {"since": since})
+    hours = {row["organisation_id"]: row["unit_milliseconds"] for row in await rows.fetchall()}
+    rows = await tx.execute(QUERIES["committed"])
+    committed = {row["organisation_id"]: row["unit_milliseconds"] for row in await rows.fetchall()}
+    return rules.used_lately(hours, committed)
+
+
+async def _take_tasks(tx: Transaction, assignments: Sequence[Assignment]) -> dict[UUID, list[int]]:
+    """Take the planned tasks out of their jobs' queues; returns fences for what was still there."""
+    spans: dict[UUID, list[tuple[int, int]]] = defaultdict(list)
+    for each in assignments:
+        spans[each.job_id].append((each.first_task, each.last_task))
+    rows = [
+        {"id": job_id, "taken": rules.multirange(tuple(taken)), "attempts": len(taken)}
+        for job_id, taken in spans.items()
+    ]
+    await tx.execute(QUERIES["lock_jobs"], {"ids": list(spans)})
+    found = await tx.execute(QUERIES["take_tasks"], {"rows": orjson.dumps(rows)})
+    return {
+        row["id"]: list(range(row["fence"] - len(spans[row["id"]]) + 1, row["fence"] + 1))
+        for row in await found.fetchall()
+    }
+
+
+async def _rooms(tx: Transaction, job_ids: Sequence[UUID]) -> dict[UUID, list[int]]:
+    """Return what each payer of each hold has neither paid nor allotted yet."""
+    rows = await tx.execute(QUERIES["hold_rooms"], {"ids": list(set(job_ids))})
+    return {
+        row["id"]: [
+            amount - reserved - captured
+            for amount, reserved, captured in zip(
+                row["amounts"], row["reserved"], row["captured"], strict=True
+            )
+        ]
+        for row in await rows.fetchall()
+    }

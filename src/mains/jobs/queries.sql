@@ -1,0 +1,570 @@
+-- Submission ---------------------------------------------------------------------------------
+
+-- name: known_jobs
+select job.id, job.request_hash, quote.ceiling, quote.currency
+from jobs.job
+join quotes.quote on quote.id = job.quote_id
+where job.id = any(%(ids)s)
+
+-- name: lock_quotes
+select id from quotes.quote where id = any(%(ids)s) order by id for no key update
+
+-- name: jobs_of_quotes
+select quote_id, id from jobs.job where quote_id = any(%(ids)s)
+
+-- name: contents_known
+select organisation_id, sha256
+from jobs.content
+where (organisation_id, sha256) in (
+  select * from unnest(%(organisations)s::uuid [], %(hashes)s::text [])
+)
+
+-- name: insert_jobs
+insert into jobs.job (
+  id, organisation_id, person_id, quote_id, request_hash, name, spec, bundle, secrets, unit, units,
+  cpus, memory_bytes, tasks, time_seconds, grace_seconds, retry, attempts_max, waiting,
+  submitted_at, queue_deadline
+)
+select
+  id, organisation_id, person_id, quote_id, request_hash, name, spec, bundle, secrets, unit, units,
+  cpus, memory_bytes, tasks, time_seconds, grace_seconds, retry, attempts_max, waiting,
+  submitted_at, queue_deadline
+from jsonb_populate_recordset(null::jobs.job, %(rows)s::jsonb)
+
+-- The agents' door ---------------------------------------------------------------------------
+
+-- Jobs first, then attempts, each in id order: every writer locks in this order.
+-- name: lock_jobs_of_attempts
+select job.id
+from jobs.job
+where job.id in (
+  select job_id from jobs.attempt where id = any(%(ids)s) and site_id = %(site_id)s
+)
+order by job.id
+for no key update
+
+-- name: lock_jobs
+select id from jobs.job where id = any(%(ids)s) order by id for no key update
+
+-- name: attempts_of_site
+select
+  attempt.id as attempt_id, attempt.job_id, attempt.organisation_id, attempt.fence, attempt.state,
+  attempt.first_task, attempt.last_task, attempt.ended_at, attempt.price_micros,
+  attempt.unit_milliseconds, job.retry, job.losses, job.attempts_max,
+  job.cancelled_by is not null as cancelled
+from jobs.attempt
+join jobs.job on job.id = attempt.job_id
+where attempt.id = any(%(ids)s) and attempt.site_id = %(site_id)s
+order by attempt.id
+
+-- name: attempts_by_id
+select
+  attempt.id as attempt_id, attempt.job_id, attempt.organisation_id, attempt.fence, attempt.state,
+  attempt.first_task, attempt.last_task, attempt.ended_at, attempt.price_micros,
+  attempt.unit_milliseconds, job.retry, job.losses, job.attempts_max,
+  job.cancelled_by is not null as cancelled
+from jobs.attempt
+join jobs.job on job.id = attempt.job_id
+where attempt.id = any(%(ids)s)
+order by attempt.id
+
+-- Attempts that a complete report of their site should have named, had the site kept them.
+-- name: attempts_missing
+select id
+from jobs.attempt
+where site_id = %(site_id)s and ended_at is null and id <> all(%(known)s)
+  and state in ('staging', 'running', 'finishing')
+
+-- name: advance_attempts
+update jobs.attempt
+set
+  state = told.state,
+  unit_milliseconds = greatest(attempt.unit_milliseconds, told.unit_milliseconds),
+  started_at = coalesce(attempt.started_at, case when told.state <> 'staging' then %(now)s end)
+from jsonb_to_recordset(%(rows)s::jsonb)
+  as told (id uuid, state text, unit_milliseconds bigint)
+where attempt.id = told.id and attempt.ended_at is null
+
+-- name: end_attempts
+update jobs.attempt
+set
+  state = told.state,
+  reason = told.reason,
+  unit_milliseconds = greatest(attempt.unit_milliseconds, told.unit_milliseconds),
+  started_at = coalesce(attempt.started_at, told.started_at),
+  ended_at = %(now)s
+from jsonb_to_recordset(%(rows)s::jsonb)
+  as told (id uuid, state text, reason text, unit_milliseconds bigint, started_at timestamptz)
+where attempt.id = told.id and attempt.ended_at is null
+
+-- name: put_tasks
+insert into jobs.task (
+  job_id, task, attempt_id, state, exit_code, unit_milliseconds, reason, started_at, ended_at
+)
+select
+  job_id, task, attempt_id, state, exit_code, unit_milliseconds, reason, started_at, ended_at
+from jsonb_populate_recordset(null::jobs.task, %(rows)s::jsonb)
+on conflict (job_id, task) do nothing
+
+-- name: count_ends
+update jobs.job
+set
+  tasks_succeeded = job.tasks_succeeded + told.succeeded,
+  tasks_failed = job.tasks_failed + told.failed,
+  tasks_cancelled = job.tasks_cancelled + told.cancelled,
+  losses = job.losses + told.losses,
+  waiting = job.waiting + told.again
+from jsonb_to_recordset(%(rows)s::jsonb)
+  as told (
+    id uuid, succeeded integer, failed integer, cancelled integer, losses integer,
+    again int4multirange
+  )
+where job.id = told.id
+returning
+  job.id, job.tasks, job.tasks_succeeded, job.tasks_failed, job.tasks_cancelled,
+  job.cancelled_by is not null as cancel_wanted, job.settled_at
+
+-- name: finish_jobs
+update jobs.job
+set
+  state = told.state,
+  reason = told.reason,
+  waiting = '{}',
+  secrets = null,
+  started_at = coalesce(
+    job.started_at,
+    (select min(attempt.started_at) from jobs.attempt where attempt.job_id = job.id)
+  ),
+  ended_at = %(now)s,
+  settled_at = %(now)s
+from jsonb_to_recordset(%(rows)s::jsonb) as told (id uuid, state text, reason text)
+where job.id = told.id and job.settled_at is null
+
+-- A job that still has work is as far as its furthest live attempt.
+-- name: refresh_states
+update jobs.job
+set
+  state = coalesce(live.state, 'queued'),
+  started_at = coalesce(job.started_at, live.started_at)
+from unnest(%(ids)s::uuid []) as wanted (id)
+left join lateral (
+  select
+    (array['assigned', 'staging', 'running', 'finishing'])[
+      max(array_position(array['assigned', 'staging', 'running', 'finishing'], attempt.state))
+    ] as state,
+    min(attempt.started_at) as started_at
+  from jobs.attempt
+  where attempt.job_id = wanted.id and attempt.ended_at is null
+) as live on true
+where job.id = wanted.id and job.ended_at is null
+  and (job.state, job.started_at) is distinct from
+    (coalesce(live.state, 'queued'), coalesce(job.started_at, live.started_at))
+
+-- name: add_usage
+insert into jobs.usage_hour (organisation_id, hour, unit_milliseconds)
+select organisation_id, date_trunc('hour', %(now)s::timestamptz), unit_milliseconds
+from jsonb_to_recordset(%(rows)s::jsonb) as told (organisation_id uuid, unit_milliseconds bigint)
+order by organisation_id
+on conflict (organisation_id, hour) do update
+set unit_milliseconds = usage_hour.unit_milliseconds + excluded.unit_milliseconds
+
+-- name: put_contents
+insert into jobs.content (organisation_id, sha256, size_bytes, kind, created_at, last_used_at)
+select organisation_id, sha256, size_bytes, kind, %(now)s, %(now)s
+from jsonb_to_recordset(%(rows)s::jsonb)
+  as told (organisation_id uuid, sha256 text, size_bytes bigint, kind text)
+order by organisation_id, sha256
+on conflict (organisation_id, sha256) do update set last_used_at = excluded.last_used_at
+
+-- name: put_artefacts
+insert into jobs.artefact (job_id, task, path, sha256, size_bytes, attempt_id)
+select job_id, task, path, sha256, size_bytes, attempt_id
+from jsonb_populate_recordset(null::jobs.artefact, %(rows)s::jsonb)
+on conflict (job_id, task, path) do nothing
+
+-- name: bytes_held
+select organisation_id, sum(size_bytes)::bigint as bytes
+from jobs.content
+where organisation_id = any(%(ids)s)
+group by organisation_id
+
+-- name: renew_leases
+update jobs.attempt
+set lease_until = %(lease_until)s
+where site_id = %(site_id)s and ended_at is null and leased and id = any(%(ids)s)
+
+-- What a site should start: assigned there, and not yet known to its agent.
+-- name: offer_starts
+with picked as (
+  select id
+  from jobs.attempt
+  where site_id = %(site_id)s and ended_at is null and state = 'assigned'
+    and id <> all(%(known)s)
+  order by id
+  limit %(limit)s
+)
+update jobs.attempt
+set offered_at = coalesce(attempt.offered_at, %(now)s)
+from picked, jobs.job
+where attempt.id = picked.id and job.id = attempt.job_id
+returning
+  attempt.id, attempt.job_id, attempt.organisation_id, attempt.fence, attempt.pool_id,
+  attempt.first_task, attempt.last_task, attempt.units, attempt.cpus, attempt.memory_bytes,
+  attempt.wall_seconds, attempt.leased, job.name, job.spec, job.bundle, job.secrets,
+  job.time_seconds, job.grace_seconds
+
+-- name: wanted_stops
+select id, fence, first_task, last_task, stop_reason, stopping
+from jobs.attempt
+where site_id = %(site_id)s and ended_at is null and stop_reason is not null
+order by id
+limit %(limit)s
+
+-- name: attempt_of_site
+select id, job_id, organisation_id, fence, first_task, last_task, ended_at
+from jobs.attempt
+where id = %(id)s and site_id = %(site_id)s
+
+-- name: site_may_read
+select 1
+from jobs.attempt
+join jobs.job on job.id = attempt.job_id
+where attempt.site_id = %(site_id)s and attempt.ended_at is null and job.bundle = %(sha256)s
+limit 1
+
+-- name: site_is_busy
+select 1 from jobs.attempt where site_id = %(site_id)s and ended_at is null limit 1
+
+-- Logs ---------------------------------------------------------------------------------------
+
+-- name: log_cursor
+select coalesce(max(log_offset + length(data)), 0)::bigint as log_offset
+from jobs.log_chunk
+where attempt_id = %(attempt_id)s and task = %(task)s
+
+-- name: put_log_chunk
+insert into jobs.log_chunk (attempt_id, task, log_offset, data)
+values (%(attempt_id)s, %(task)s, %(offset)s, %(data)s)
+on conflict do nothing
+
+-- name: log_chunks
+select log_offset, data
+from jobs.log_chunk
+where attempt_id = %(attempt_id)s and task = %(task)s and log_offset + length(data) > %(offset)s
+order by log_offset
+limit %(limit)s
+
+-- The attempt whose log a task shows: the one that ended it, else the newest that has it.
+-- name: attempt_of_task
+select attempt.id, attempt.fence, attempt.ended_at is not null as ended
+from jobs.attempt
+left join jobs.task on task.job_id = attempt.job_id and task.task = %(task)s
+where attempt.job_id = %(job_id)s and %(task)s between attempt.first_task and attempt.last_task
+order by attempt.id = task.attempt_id desc nulls last, attempt.fence desc
+limit 1
+
+-- name: task_ended
+select
+  exists (select 1 from jobs.task where task.job_id = job.id and task.task = %(task)s)
+  or job.ended_at is not null as ended
+from jobs.job
+where job.id = %(job_id)s
+
+-- Dispatch -----------------------------------------------------------------------------------
+
+-- name: take_dispatch
+update jobs.dispatcher set fence = fence + 1, taken_at = %(now)s returning fence
+
+-- name: hold_dispatch
+select fence from jobs.dispatcher where fence = %(fence)s for share
+
+-- The oldest waiting jobs of every organisation, so that no queue hides behind another.
+-- name: waiting_window
+with recursive organisations as (
+  (
+    select organisation_id from jobs.job where not isempty(waiting)
+    order by organisation_id
+    limit 1
+  )
+  union all
+  select (
+    select job.organisation_id from jobs.job
+    where not isempty(job.waiting) and job.organisation_id > organisations.organisation_id
+    order by job.organisation_id
+    limit 1
+  )
+  from organisations
+  where organisations.organisation_id is not null
+)
+select oldest.id, oldest.organisation_id, oldest.waiting, oldest.submitted_at
+from organisations
+cross join lateral (
+  select job.id, job.organisation_id, job.waiting, job.submitted_at
+  from jobs.job
+  where job.organisation_id = organisations.organisation_id and not isempty(job.waiting)
+  order by job.id
+  limit %(limit)s
+) as oldest
+
+-- name: waiting_terms
+select
+  job.id, job.organisation_id, job.units, job.cpus, job.memory_bytes, job.tasks, job.time_seconds, job.grace_seconds,
+  job.retry, quote.currency, quote.offers
+from jobs.job
+join quotes.quote on quote.id = job.quote_id
+where job.id = any(%(ids)s)
+
+-- name: pools_busy
+select
+  pool_id, sum(units)::bigint as units, sum(cpus)::bigint as cpus,
+  sum(memory_bytes)::bigint as memory_bytes
+from jobs.attempt
+where ended_at is null
+group by pool_id
+
+-- name: used_lately
+select organisation_id, sum(unit_milliseconds)::bigint as unit_milliseconds
+from jobs.usage_hour
+where hour >= %(since)s
+group by organisation_id
+
+-- name: committed
+select organisation_id, sum(units::bigint * wall_seconds * 1000)::bigint as unit_milliseconds
+from jobs.attempt
+where ended_at is null
+group by organisation_id
+
+-- name: take_tasks
+update jobs.job
+set
+  waiting = job.waiting - told.taken,
+  fence = job.fence + told.attempts,
+  state = case when job.state = 'queued' then 'assigned' else job.state end
+from jsonb_to_recordset(%(rows)s::jsonb)
+  as told (id uuid, taken int4multirange, attempts integer)
+where job.id = told.id and job.waiting @> told.taken and job.cancelled_by is null
+returning job.id, job.fence
+
+-- name: hold_rooms
+select id, amounts, reserved, captured from ledger.hold where id = any(%(ids)s)
+
+-- name: insert_attempts
+insert into jobs.attempt (
+  id, job_id, organisation_id, site_id, pool_id, tariff_id, price_micros, currency, rates_bps,
+  ceiling, fence, first_task, last_task, units, cpus, memory_bytes, wall_seconds, leased,
+  assigned_at, deadline, lease_until
+)
+select
+  id, job_id, organisation_id, site_id, pool_id, tariff_id, price_micros, currency, rates_bps,
+  ceiling, fence, first_task, last_task, units, cpus, memory_bytes, wall_seconds, leased,
+  assigned_at, deadline, lease_until
+from jsonb_populate_recordset(null::jobs.attempt, %(rows)s::jsonb)
+
+-- Upkeep -------------------------------------------------------------------------------------
+
+-- Leased runs whose lease and grace are over: they have stopped themselves by now. And runs past
+-- the time by which even a silent site must have ended them.
+-- name: attempts_given_up
+select attempt.id, attempt.job_id
+from jobs.attempt
+join jobs.job on job.id = attempt.job_id
+where attempt.ended_at is null
+  and (
+    attempt.deadline < %(now)s
+    or (
+      attempt.leased and attempt.offered_at is not null
+      and attempt.lease_until
+        + make_interval(secs => job.grace_seconds + %(grace_seconds)s) < %(now)s
+    )
+  )
+order by attempt.id
+limit %(limit)s
+
+-- Placed on a site that went away before it was told.
+-- name: attempts_to_recall
+select attempt.id, attempt.job_id
+from jobs.attempt
+join sites.site on site.id = attempt.site_id
+where attempt.ended_at is null and attempt.offered_at is null
+  and (site.lease_until is null or site.lease_until < %(now)s)
+order by attempt.id
+limit %(limit)s
+
+-- name: lock_unoffered
+select id
+from jobs.attempt
+where id = any(%(ids)s) and ended_at is null and offered_at is null
+order by id
+for update
+
+-- name: jobs_of_holds
+select id, tasks, tasks_succeeded, tasks_failed, tasks_cancelled
+from jobs.job
+where id = any(%(ids)s) and ended_at is null
+
+-- name: delete_old_logs
+delete from jobs.log_chunk
+where attempt_id in (
+  select id from jobs.attempt where ended_at < %(before)s order by ended_at limit %(limit)s
+)
+
+-- name: delete_old_contents
+delete from jobs.content
+where (organisation_id, sha256) in (
+  select organisation_id, sha256 from jobs.content
+  where last_used_at < %(before)s
+    and not exists (
+      select 1 from jobs.job
+      where job.bundle = content.sha256 and job.ended_at is null
+    )
+  order by last_used_at
+  limit %(limit)s
+)
+returning sha256
+
+-- name: contents_still_used
+select distinct sha256 from jobs.content where sha256 = any(%(hashes)s)
+
+-- Cancelling ---------------------------------------------------------------------------------
+
+-- name: lock_job
+select
+  id, organisation_id, state, tasks, waiting, ended_at, cancelled_by is not null as cancelled
+from jobs.job
+where id = %(id)s
+for no key update
+
+-- name: cancel_waiting
+update jobs.job
+set
+  waiting = waiting - %(wanted)s::int4multirange,
+  cancelled_by = case when %(whole)s then %(actor_id)s else cancelled_by end
+where id = %(id)s
+
+-- name: live_attempts_of_job
+select id, first_task, last_task, offered_at is not null as offered
+from jobs.attempt
+where job_id = %(id)s and ended_at is null
+order by id
+for update
+
+-- name: stop_attempts
+update jobs.attempt
+set
+  stopping = stopping + (int4multirange(int4range(first_task, last_task + 1)) * %(wanted)s),
+  stop_reason = 'cancelled'
+where id = any(%(ids)s) and ended_at is null
+
+-- Views --------------------------------------------------------------------------------------
+
+-- name: find_job
+select id
+from jobs.job
+where id = %(id)s or (%(tail)s <> '' and right(id::text, 12) = %(tail)s)
+limit 2
+
+-- name: last_job
+select id from jobs.job where organisation_id = %(organisation_id)s order by id desc limit 1
+
+-- name: jobs_page
+select
+  job.id, job.name, organisation.name as organisation, job.organisation_id, job.state, job.tasks,
+  job.tasks_succeeded + job.tasks_failed + job.tasks_cancelled as tasks_done, job.reason,
+  job.submitted_at, job.started_at, job.ended_at, job.settled_at, job.quote_id, job.spec,
+  quote.currency, quote.ceiling,
+  coalesce((select sum(c) from unnest(hold.captured) as c), 0)::bigint as charged,
+  (
+    select coalesce(array_agg(distinct site.name), '{}')
+    from jobs.attempt
+    join sites.site on site.id = attempt.site_id
+    where attempt.job_id = job.id
+  ) as sites
+from jobs.job
+join parties.organisation on organisation.id = job.organisation_id
+join quotes.quote on quote.id = job.quote_id
+join ledger.hold on hold.id = job.id
+where (%(id)s::uuid is null or job.id = %(id)s)
+  and (%(organisation_id)s::uuid is null or job.organisation_id = %(organisation_id)s)
+  and (%(state)s::text is null or job.state = %(state)s)
+  and (%(before)s::uuid is null or job.id < %(before)s)
+order by job.id desc
+limit %(limit)s
+
+-- name: attempts_of_job
+select
+  attempt.id, site.name as site, pool.name as pool, attempt.state, attempt.fence,
+  attempt.first_task, attempt.last_task, attempt.assigned_at, attempt.started_at, attempt.ended_at,
+  attempt.unit_milliseconds, attempt.currency, attempt.reason,
+  coalesce((select sum(c) from unnest(draw.captured) as c), 0)::bigint as charged,
+  attempt.tariff_id, attempt.price_micros, attempt.rates_bps, pool.unit, attempt.pool_id
+from jobs.attempt
+join sites.site on site.id = attempt.site_id
+join sites.pool on pool.id = attempt.pool_id
+join ledger.draw on draw.id = attempt.id
+where attempt.job_id = %(id)s
+order by attempt.fence
+
+-- name: tasks_of_job
+select task.task, task.state, task.exit_code, site.name as site, task.unit_milliseconds, task.reason
+from jobs.task
+left join jobs.attempt on attempt.id = task.attempt_id
+left join sites.site on site.id = attempt.site_id
+where task.job_id = %(id)s
+order by task.task
+limit %(limit)s
+
+-- name: artefacts_of_job
+select task, path, sha256, size_bytes
+from jobs.artefact
+where job_id = %(id)s
+order by task, path
+limit %(limit)s
+
+-- name: waiting_job
+select
+  job.id, job.organisation_id, job.unit, job.units, job.cpus, job.memory_bytes, job.tasks,
+  job.time_seconds, job.grace_seconds, job.waiting, job.submitted_at, job.state, job.reason,
+  job.spec, quote.offers
+from jobs.job
+join quotes.quote on quote.id = job.quote_id
+where job.id = %(id)s
+
+-- name: jobs_ahead
+select count(*) as jobs
+from (
+  select 1 from jobs.job
+  where not isempty(waiting) and submitted_at < %(submitted_at)s and unit = %(unit)s
+  limit 1000
+) as ahead
+
+-- name: content_readable
+select size_bytes from jobs.content
+where sha256 = %(sha256)s and (organisation_id = %(organisation_id)s or %(everything)s)
+limit 1
+
+-- name: waiting_load
+select unit, sum(
+  units::bigint * (time_seconds + grace_seconds)
+  * (select sum(upper(span) - lower(span)) from unnest(waiting) as span)
+)::bigint as unit_seconds
+from (select * from jobs.job where not isempty(waiting) limit %(limit)s) as job
+group by unit
+
+-- name: receipt
+select envelope from jobs.receipt where job_id = %(id)s
+
+-- name: put_receipt
+insert into jobs.receipt (job_id, envelope, issued_at)
+values (%(id)s, %(envelope)s, %(now)s)
+on conflict (job_id) do nothing
+
+-- name: job_for_receipt
+select
+  job.id, job.organisation_id, organisation.name as organisation, job.person_id, job.quote_id,
+  job.name, job.state, job.tasks, job.tasks_succeeded, job.submitted_at, job.settled_at
+from jobs.job
+join parties.organisation on organisation.id = job.organisation_id
+where job.id = %(id)s
+
+-- name: counts_for_metrics
+select state, count(*) as jobs from jobs.job where settled_at is null group by state
