@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-import yaml
-
-from mains.errors import NotFound, RequestInvalid, SpecInvalid
+from mains.cli.requests import STANDARD_INPUT, read_yaml
+from mains.errors import RequestInvalid, SpecInvalid
 from mains.wire.spec import JobSpec, spec_of
-
-STANDARD_INPUT: Final = "-"
-FILE_BYTES_MAX: Final = 4 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,20 +59,7 @@ def assignments(
 
 
 def _document(path: str) -> dict[str, Any]:
-    try:
-        if path == STANDARD_INPUT:
-            text = sys.stdin.read(FILE_BYTES_MAX)
-        else:
-            with Path(path).open(encoding="utf-8") as file:
-                text = file.read(FILE_BYTES_MAX)
-    except FileNotFoundError as error:
-        raise NotFound(f"There is no job file {path}.") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise SpecInvalid(f"The job file {path} can't be read: {error}.") from error
-    try:
-        document = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise SpecInvalid(f"The job file is not YAML: {error}") from error
+    document = read_yaml(path, what="job file", fault=SpecInvalid)
     if not isinstance(document, dict):
         raise SpecInvalid("The job file is not a mapping of keys such as `run:`.")
     return document

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 from uuid import UUID
 
 import typer
@@ -146,7 +146,7 @@ def write_log(chunk: bytes, *, aside: bool = False) -> None:
     stream.buffer.flush()
 
 
-def detach(out: Output, reference: str) -> None:
+def detach(out: Output, reference: str) -> NoReturn:
     """Leave a job to itself and say how to come back; ends the command."""
     out.note("\nDetached; the job goes on.")
     out.note(f"  follow it again: mains logs -f {reference}")

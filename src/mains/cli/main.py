@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import typer
 
-from mains.cli import artefacts, audit, jobs, login, parties, quotes, receipts, run, sites, up
+from mains.cli import (
+    artefacts,
+    audit,
+    jobs,
+    login,
+    parties,
+    programmes,
+    quotes,
+    receipts,
+    run,
+    sites,
+    up,
+)
 
 HELP = "mains runs a city's AI ecosystem: the price first, the receipt after."
 
@@ -31,6 +43,8 @@ app.command("login", rich_help_panel=USE)(login.login)
 app.command("whoami", rich_help_panel=USE)(login.whoami)
 app.add_typer(login.app, name="context", rich_help_panel=USE)
 app.add_typer(sites.app, name="site", rich_help_panel=SELL)
+app.add_typer(programmes.programmes, name="programme", rich_help_panel=SELL)
+app.add_typer(programmes.vouchers, name="voucher", rich_help_panel=SELL)
 app.add_typer(parties.organisations, name="org", rich_help_panel=SELL)
 app.add_typer(parties.keys, name="key", rich_help_panel=SELL)
 app.command("audit", rich_help_panel=SELL)(audit.audit)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import yaml
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from mains.wire.base import Schema
 
 Request = TypeVar("Request", bound="Schema")
+
+STANDARD_INPUT: Final = "-"
+_PARTED: Final = re.compile(r"\d{1,3}(,\d{3})+(\.\d+)?")
 
 
 def checked(kind: type[Request], **values: object) -> Request:
@@ -33,15 +37,25 @@ def checked_document(kind: type[Request], document: object) -> Request:
         raise RequestInvalid(f"This can't be sent: {said}.", key=key) from error
 
 
-def read_yaml(path: str, *, what: str) -> object:
-    """Read a document from a file, or "-" for standard input."""
+def decimal_of(text: str) -> str:
+    """Return an amount as on the wire; thousands may be parted as people write them: 12,300.00."""
+    return text.replace(",", "") if _PARTED.fullmatch(text) else text
+
+
+def read_text(path: str, *, what: str, fault: type[BadInput] = BadInput) -> str:
+    """Read a file, or standard input for "-"."""
     try:
-        text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
+        return sys.stdin.read() if path == STANDARD_INPUT else Path(path).read_text("utf-8")
     except FileNotFoundError as error:
         raise NotFound(f"There is no {what} {path}.") from error
     except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"The {what} {path} can't be read: {error}.") from error
+        raise fault(f"The {what} {path} can't be read: {error}.") from error
+
+
+def read_yaml(path: str, *, what: str, fault: type[BadInput] = BadInput) -> object:
+    """Read a document from a file, or from standard input for "-"."""
+    text = read_text(path, what=what, fault=fault)
     try:
         return yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise BadInput(f"The {what} {path} is not YAML: {error}") from error
+        raise fault(f"The {what} {path} is not YAML: {error}") from error

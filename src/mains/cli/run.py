@@ -123,7 +123,6 @@ def _follow_to_receipt(session: Session, quoted: QuoteView, submitted: Submitted
         job = wait_until_settled(session, submitted.id)
     except KeyboardInterrupt:
         detach(out, reference)
-        raise
     envelope = session.client.receipt(str(submitted.id))
     receipt = read_receipt(envelope)
     out.document(

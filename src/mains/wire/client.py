@@ -1,6 +1,6 @@
 """A synchronous client of the control plane: one method per route, schema objects in and out."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from types import TracebackType
 from typing import IO, Final, Self, TypeVar
 from urllib.parse import quote
@@ -37,6 +37,15 @@ from mains.wire.parties import (
     PersonRequest,
     PersonView,
     WhoAmI,
+)
+from mains.wire.programmes import (
+    PackView,
+    ProgrammeDetail,
+    ProgrammePage,
+    ProgrammeView,
+    VoucherPage,
+    VoucherRequest,
+    VoucherView,
 )
 from mains.wire.sites import (
     NewPool,
@@ -132,14 +141,14 @@ class Client:
 
     # Logs.
 
-    def log(self, reference: str, *, task: int, offset: int = 0) -> Iterator[bytes]:
+    def log(self, reference: str, *, task: int, offset: int = 0) -> Generator[bytes, None, None]:
         """Yield what a task's log holds now, from a byte offset on."""
         path = f"/jobs/{_part(reference)}/logs"
         parameters = {"task": task, "offset": offset}
         with self._connection.stream(path, parameters=parameters) as chunks:
             yield from chunks
 
-    def follow_log(self, reference: str, *, task: int, offset: int = 0) -> Iterator[bytes]:
+    def follow_log(self, reference: str, *, task: int, offset: int = 0) -> Generator[bytes, None, None]:
         """Yield a task's log until the task has ended.
 
         A lost connection is opened again from the byte that it had come to. Gives up with the
@@ -251,6 +260,63 @@ class Client:
 
     def join_token(self, site: str) -> TokenView:
         return self._post(f"/sites/{_part(site)}/token", None, TokenView)
+
+    # Programmes.
+
+    def publish_programme(
+        self, text: str | None, *, pack: str | None, idempotency_key: UUID
+    ) -> ProgrammeDetail:
+        """Publish a document, or a pack by its name; a repetition is a replay."""
+        headers = {
+            "Idempotency-Key": str(idempotency_key),
+            "Content-Type": "application/yaml",
+        }
+        body = self._connection.call(
+            "POST",
+            "/programmes",
+            body=(text or "").encode(),
+            parameters={"pack": pack},
+            headers=headers,
+            repeat=True,
+        )
+        return _read(body, ProgrammeDetail)
+
+    def programmes(self) -> Iterator[ProgrammeView]:
+        after: str | None = ""
+        while after is not None:
+            page = self._get("/programmes", ProgrammePage, {"after": after, "limit": PAGE_MAX})
+            yield from page.programmes
+            after = page.next_after
+
+    def programme(self, name: str, *, version: int | None = None) -> ProgrammeDetail:
+        return self._get(f"/programmes/{_part(name)}", ProgrammeDetail, {"version": version})
+
+    def programme_packs(self) -> list[PackView]:
+        return self._get("/programme-packs", list[PackView])
+
+    def grant_voucher(self, request: VoucherRequest, *, idempotency_key: UUID) -> VoucherView:
+        return self._post("/vouchers", request, VoucherView, idempotency_key=idempotency_key)
+
+    def vouchers(
+        self, *, programme: str | None = None, granted_by_us: bool = False
+    ) -> Iterator[VoucherView]:
+        """Yield vouchers, newest first, page by page."""
+        before: UUID | None = None
+        while True:
+            parameters: Parameters = {
+                "programme": programme,
+                "granted_by_us": granted_by_us,
+                "before": str(before) if before else None,
+                "limit": PAGE_MAX,
+            }
+            page = self._get("/vouchers", VoucherPage, parameters)
+            yield from page.vouchers
+            before = page.next_before
+            if before is None:
+                return
+
+    def voucher(self, voucher_id: UUID) -> VoucherView:
+        return self._get(f"/vouchers/{voucher_id}", VoucherView)
 
     # The seam.
 

@@ -118,9 +118,14 @@ class Connection:
             yield response.iter_bytes()
 
     def exists(self, path: str) -> bool:
-        """Tell whether the server answers HEAD with success; a server that can't say says no."""
-        with _translated(self.url):
-            return self._http.head(path).is_success
+        """Tell whether the server answers HEAD with success; no word is taken for no."""
+        try:
+            with _translated(self.url):
+                return self._http.head(path).is_success
+        except ServerUnreachable as error:
+            if error.facts["effect"] == "none":
+                raise
+            return False
 
     def _call_once(
         self,
