@@ -16,6 +16,7 @@ NPROC_MAX: Final = 8_192
 PR_SET_PDEATHSIG: Final = 1
 PR_SET_CHILD_SUBREAPER: Final = 36
 PR_SET_NO_NEW_PRIVS: Final = 38
+CLONE_NEWIPC: Final = 0x08000000
 NOT_STARTED: Final = 126
 SYSTEM_FOLDERS: Final = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt", "/etc")
 RESOLVER_FOLDERS: Final = ("/run/systemd/resolve", "/run/resolvconf")
@@ -70,7 +71,7 @@ def spawn(launch: Launch, confinement: Confinement, *, output: int) -> int:
         if confinement.bwrap is None:
             os.chdir(launch.working_directory)
         os.execve(argv[0], argv, environ)  # noqa: S606
-    except OSError as error:
+    except (OSError, ValueError) as error:
         with suppress(OSError):
             os.write(output, f"[mains] not started: {error}\n".encode())
     finally:
@@ -95,6 +96,7 @@ def _become(confinement: Confinement, *, parent: int, output: int) -> None:
     _limit(resource.RLIMIT_NOFILE, NOFILE_MAX)
     if confinement.uid is not None:
         _limit(resource.RLIMIT_NPROC, NPROC_MAX)
+        _own_message_queues()
         os.setgroups([])
         os.setresgid(confinement.uid, confinement.uid, confinement.uid)
         os.setresuid(confinement.uid, confinement.uid, confinement.uid)
@@ -102,6 +104,12 @@ def _become(confinement: Confinement, *, parent: int, output: int) -> None:
     _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(NOT_STARTED)
+
+
+def _own_message_queues() -> None:
+    """Give the process shared memory and queues of its own; without, a uid's next run sees them."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.unshare(CLONE_NEWIPC)
 
 
 def _limit(which: int, value: int) -> None:

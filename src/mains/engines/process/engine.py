@@ -13,7 +13,6 @@ One engine at a time uses a folder; its predecessor may have died at any moment.
 import asyncio
 import json
 import os
-import shutil
 import signal
 import sys
 import time
@@ -30,7 +29,15 @@ from mains.blobs import bundle as bundles
 from mains.clock import Clock, SystemClock
 from mains.engines.base import Observation, OutputFile
 from mains.engines.process import cgroups, devices, isolation, outputs, processes, runs, toolchain
-from mains.engines.process.folder import Json, RunFolder, read_json, sync_folder, write_json
+from mains.engines.process.folder import (
+    SLOT_FOLDERS,
+    Json,
+    RunFolder,
+    read_json,
+    remove_tree,
+    sync_folder,
+    write_json,
+)
 from mains.engines.process.halts import boottime
 from mains.engines.process.runs import Run
 from mains.engines.process.tasklog import TaskLog
@@ -44,7 +51,6 @@ LAUNCH_SECONDS_MAX: Final = 60
 ENDING_MARGIN_SECONDS: Final = 15
 ENDING_PAUSE_SECONDS: Final = 0.02
 CPU_UNIT: Final = "cpu"
-SLOT_FOLDERS: Final = ("work", "home", "tmp", "data", "models")
 PASSED_FOLDERS: Final = ("output", "checkpoint")
 """Folders that a run can pass through but not change: a task's own one lies in each."""
 
@@ -177,8 +183,7 @@ class ProcessEngine:
         run = self._runs.get(attempt_id)
         if run is None:
             raise NotFound(f"attempt {attempt_id} is not known here")
-        root = run.folder.output(output.task)
-        chunks = outputs.read_output(root, output, owner=_owner(run))
+        chunks = outputs.read_output(run.folder, output, owner=_owner(run))
         while (chunk := await asyncio.to_thread(next, chunks, None)) is not None:
             yield chunk
 
@@ -234,7 +239,7 @@ class ProcessEngine:
     ) -> Run:
         """Make the run's folder in staging and move it to the runs; nothing is started."""
         staged = RunFolder(self._folder / "staging" / f"{order.attempt_id}-{order.fence}")
-        _remove_tree(staged.path)
+        remove_tree(staged.path)
         (staged.path / "logs").mkdir(parents=True)
         staged.path.chmod(0o711)
         staged.slot.mkdir()
@@ -380,7 +385,7 @@ class ProcessEngine:
         found: list[OutputFile] = []
         for task in tasks:
             listed = outputs.list_outputs(
-                run.folder.output(task),
+                run.folder,
                 task=task,
                 patterns=run.order["outputs"],
                 bytes_max=room,
@@ -439,12 +444,13 @@ class ProcessEngine:
         found: dict[UUID, Run] = {}
         for name in ("staging", "trash"):
             for path in (self._folder / name).iterdir():
-                _remove_tree(path)
+                remove_tree(path)
         for folder in runs.folders(self._folder / "runs"):
-            runs.abandon(folder)
+            if not folder.claim.exists():
+                runs.abandon(folder)
             run = runs.load(folder)
             if run is None or (run.holder is not None and "abandoned_by" in run.holder):
-                _remove_tree(folder.path)
+                remove_tree(folder.path)
                 continue
             run.look()
             found[run.attempt_id] = run
@@ -455,7 +461,7 @@ class ProcessEngine:
         trash = self._folder / "trash" / name
         run.folder.path.rename(trash)
         self._runs.pop(run.attempt_id, None)
-        _remove_tree(trash)
+        remove_tree(trash)
 
 
 def _ask_to_stop(run: Run, *, reason: str, tasks: Sequence[int] | None) -> None:
@@ -493,13 +499,3 @@ def _hand_over(slot: Path, uid: int) -> None:
         for _, folders, files, descriptor in os.fwalk(slot / name):
             for inner in (*folders, *files):
                 os.chown(inner, uid, uid, dir_fd=descriptor, follow_symlinks=False)
-
-
-def _remove_tree(path: Path) -> None:
-    """Remove a folder that a run may have filled with anything; what resists stays as trash."""
-    with suppress(FileNotFoundError, RecursionError, OSError):
-        shutil.rmtree(path)
-        return
-    if path.exists():
-        shell = 'chmod -R u+rwX -- "$1" 2>/dev/null; rm -rf -- "$1"'
-        isolation.can(["/bin/sh", "-c", shell, "sh", str(path)], uid=None)

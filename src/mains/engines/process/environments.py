@@ -13,12 +13,11 @@ never runs. Builds have random names in folders that can be passed but not liste
 import fcntl
 import os
 import secrets
-import shutil
 import stat
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from mains.engines.process.folder import sync_folder
+from mains.engines.process.folder import remove_tree, sync_folder
 
 READY: Final = "ready"
 SETUP_SCRIPT: Final = """
@@ -82,7 +81,7 @@ def try_lock(organisation: Path) -> int | None:
 def begin(plan: EnvironmentPlan, *, uid: int | None) -> Path:
     """Make room for a build, owned by the run's user, and drop what failed ones have left."""
     if plan.folder.exists():
-        shutil.rmtree(plan.folder)
+        remove_tree(plan.folder)
     plan.folder.mkdir(mode=0o711)
     plan.folder.chmod(0o711)
     build = plan.folder / secrets.token_hex(8)

@@ -11,10 +11,17 @@ slot/            all that the run itself may touch, owned by the run's user
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 Json = dict[str, Any]
+
+SLOT_FOLDERS: Final = ("work", "home", "tmp", "data", "models")
+"""The run's own folders, beside one for each task in `output` and in `checkpoint`."""
+
+
+SHARED_FOLDERS: Final = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108
 
 
 class RunFolder(NamedTuple):
@@ -47,6 +54,11 @@ class RunFolder(NamedTuple):
     @property
     def work(self) -> Path:
         return self.slot / "work"
+
+    def writable(self, task: int | None) -> list[Path]:
+        """Return the folders that a task (None: a set-up) may write to; none of their parents."""
+        own = [self.slot / name for name in SLOT_FOLDERS]
+        return own if task is None else [*own, self.output(task), self.checkpoint(task)]
 
     def log(self, task: int) -> Path:
         return self.path / "logs" / f"{task}.log"
@@ -88,6 +100,28 @@ def claim(folder: RunFolder, holder: Json) -> bool:
     finally:
         temporary.unlink()
     return True
+
+
+def scrub_shared_folders(uid: int) -> None:
+    """Remove what a run has left where everybody may write: its uid serves others next."""
+    for shared in SHARED_FOLDERS:
+        with suppress(FileNotFoundError), os.scandir(shared) as entries:
+            for entry in entries:
+                with suppress(FileNotFoundError):
+                    if entry.stat(follow_symlinks=False).st_uid == uid:
+                        remove_tree(Path(entry.path))
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a folder that a run may have filled with anything: closed, deep, linked elsewhere.
+
+    What still resists stays where it is.
+    """
+    script = 'rm -rf -- "$1" 2>/dev/null || { chmod -R u+rwX -- "$1"; rm -rf -- "$1"; } 2>/dev/null'
+    pid = os.posix_spawn(
+        "/bin/sh", ["sh", "-c", script, "sh", str(path)], {"PATH": "/usr/bin:/bin"}
+    )
+    os.waitpid(pid, 0)
 
 
 def sync_folder(path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from mains.engines.base import OutputFile
+from mains.engines.process.folder import RunFolder
 from mains.engines.rules import output_is_wanted
 from mains.errors import NotFound, StateConflict
 
@@ -25,11 +26,11 @@ class Listed(NamedTuple):
 
 
 def list_outputs(
-    root: Path, *, task: int, patterns: Sequence[str], bytes_max: int, owner: int
+    run: RunFolder, *, task: int, patterns: Sequence[str], bytes_max: int, owner: int
 ) -> Listed:
     """List the regular files of one task that match, in order, until bytes_max is used up."""
-    found = sorted(_walk(root, owner=owner)) if root.is_dir() else []
     files, left_out = [], []
+    found = sorted(_walk(run, _parts(run, task), owner=owner))
     for path, size_bytes in found:
         if not output_is_wanted(path, patterns=patterns):
             continue
@@ -41,13 +42,13 @@ def list_outputs(
     return Listed(files, left_out)
 
 
-def read_output(root: Path, output: OutputFile, *, owner: int) -> Iterator[bytes]:
+def read_output(run: RunFolder, output: OutputFile, *, owner: int) -> Iterator[bytes]:
     """Yield a listed file's bytes; raises NotFound, or StateConflict if it is another one now."""
     parts = output.path.split("/")
     if not all(part not in ("", ".", "..") for part in parts):
         raise NotFound(f"{output.path!r} is no path of an output")
     try:
-        with _opened(root, tuple(parts[:-1])) as folder:
+        with _opened(run.path, (*_parts(run, output.task), *parts[:-1])) as folder:
             flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
             descriptor = os.open(parts[-1], flags, dir_fd=folder)
     except OSError as error:
@@ -66,14 +67,19 @@ def read_output(root: Path, output: OutputFile, *, owner: int) -> Iterator[bytes
             raise StateConflict(f"{output.path!r} changed its size while it was read")
 
 
-def _walk(root: Path, *, owner: int) -> Iterator[tuple[str, int]]:
+def _parts(run: RunFolder, task: int) -> tuple[str, ...]:
+    """Return a task's output folder below the run's: from there on, nothing is trusted."""
+    return run.output(task).relative_to(run.path).parts
+
+
+def _walk(run: RunFolder, root: tuple[str, ...], *, owner: int) -> Iterator[tuple[str, int]]:
     """Yield path and size of the owner's regular files; bounded in depth and number."""
     pending: list[tuple[str, ...]] = [()]
     seen = 0
     while pending:
         parts = pending.pop()
         try:
-            with _opened(root, parts) as folder, os.scandir(folder) as entries:
+            with _opened(run.path, (*root, *parts)) as folder, os.scandir(folder) as entries:
                 for entry in entries:
                     seen += 1
                     if seen > ENTRIES_MAX:

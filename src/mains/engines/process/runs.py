@@ -10,7 +10,14 @@ from uuid import UUID
 
 from mains.engines.base import Observation
 from mains.engines.process import cgroups, environments, processes
-from mains.engines.process.folder import Json, RunFolder, claim, read_json, write_json
+from mains.engines.process.folder import (
+    Json,
+    RunFolder,
+    claim,
+    read_json,
+    scrub_shared_folders,
+    write_json,
+)
 from mains.engines.rules import FINAL_WORDS
 from mains.wire.agent import AttemptReport, RunState, TaskReport, UsageLine
 
@@ -127,6 +134,8 @@ def end_processes(run: Run) -> None:
         return {*cgroups.members(groups), *processes.with_environment(mark)}
 
     processes.end_all(remaining)
+    if run.uid is not None:
+        scrub_shared_folders(run.uid)
     if run.plan["environment"] is not None:
         environments.withdraw_cache(Path(run.plan["environment"]["organisation"]) / "cache")
 

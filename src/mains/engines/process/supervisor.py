@@ -16,7 +16,14 @@ from typing import Final, NoReturn
 
 from mains.engines.process import cgroups, child, environments, processes
 from mains.engines.process.contract import run_environment, setup_environment
-from mains.engines.process.folder import Json, RunFolder, claim, read_json, write_json
+from mains.engines.process.folder import (
+    Json,
+    RunFolder,
+    claim,
+    read_json,
+    scrub_shared_folders,
+    write_json,
+)
 from mains.engines.process.halts import Halt, Halts
 from mains.engines.process.meter import Meter
 from mains.engines.process.tasklog import TaskLog
@@ -160,7 +167,7 @@ class Supervisor:
             argv=["/bin/bash", "-c", environments.SETUP_SCRIPT, "setup", self._order["setup"]],
             environ=setup_environment(self._folder, plan, build, self._confidential),
             working_directory=self._folder.work,
-            writable=[self._folder.slot, build, plan.cache],
+            writable=[*self._folder.writable(None), build, plan.cache],
         )
         begun = time.monotonic()
         try:
@@ -192,7 +199,7 @@ class Supervisor:
                 self._folder, self._order, self._plan, self._confidential, task, environment
             ),
             working_directory=self._folder.work,
-            writable=[self._folder.slot],
+            writable=self._folder.writable(task),
         )
         ended = self._watch.run(launch, log, task=task)
         log.close()
@@ -231,13 +238,19 @@ class Supervisor:
             state = attempt_state([task["state"] for task in self._tasks])
             reasons = (t["reason"] for t in self._tasks if t["state"] == state and t["reason"])
             reason = next(reasons, "")
-        self._watch.end_everything()
+        self._end()
         self._publish(final=(state, reason))
         cgroups.remove(self._confinement.groups)
 
+    def _end(self) -> None:
+        """Leave nothing behind for the next run that gets this run's uid."""
+        self._watch.end_everything()
+        if self._confinement.uid is not None:
+            scrub_shared_folders(self._confinement.uid)
+
     def _give_up(self, fault: Exception) -> None:
         """End the run after a fault of our own or of the machine, such as a full disk."""
-        self._watch.end_everything()
+        self._end()
         ended = {task["task"] for task in self._tasks}
         reason = f"the supervisor failed: {fault}"[:400]
         for task in range(self._order["first_task"], self._order["last_task"] + 1):

@@ -75,7 +75,7 @@ def key(
     digest = hashlib.sha256()
     for part in parts:
         digest.update(len(part).to_bytes(8) + part.encode())
-    return digest.hexdigest()
+    return digest.hexdigest()[:32]
 
 
 def registry_environment(environ: Mapping[str, str]) -> dict[str, str]:
@@ -158,12 +158,13 @@ def _named_contents(setup: str, work: Path, bundle: str) -> list[str]:
         words = setup.split()
     names = {part.strip(";&|()'\"") for word in words for part in (word, word.rpartition("=")[2])}
     for name in sorted(names - {""}):
-        named = work / name
-        if not named.exists():
+        named = (work / name).resolve()
+        if not named.exists() or not named.is_relative_to(work.resolve()):
             continue
-        text = named.read_text(errors="replace") if named.is_file() else "."
-        plain = not any(line.lstrip().startswith(("-", ".", "/")) for line in text.splitlines())
-        if named.suffix not in MANIFEST_SUFFIXES or not plain:
+        if named.suffix not in MANIFEST_SUFFIXES or not named.is_file():
+            return [bundle]
+        text = named.read_text(errors="replace")
+        if any(line.lstrip().startswith(("-", ".", "/")) for line in text.splitlines()):
             return [bundle]
         contents += [name, text]
     return contents

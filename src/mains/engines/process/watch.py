@@ -55,6 +55,7 @@ class Watch:
         self._publish = publish
         self._polled = cgroups.memory_limit(confinement.groups) == "polled"
         self._next_reading = time.monotonic() + READING_SECONDS
+        self._next_sample = 0.0
         self._waker = -1
         self._statuses: dict[int, int] = {}
 
@@ -173,7 +174,8 @@ class Watch:
         return source in ready
 
     def _tick(self) -> None:
-        if self._polled:
+        if self._polled and time.monotonic() >= self._next_sample:
+            self._next_sample = time.monotonic() + POLLED_SECONDS
             self._meter.sample()
         if time.monotonic() >= self._next_reading:
             self._next_reading = time.monotonic() + READING_SECONDS
