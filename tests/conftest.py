@@ -23,6 +23,8 @@ class Cluster:
 
     def __init__(self, server: embedded.Server, administration: psycopg.Connection) -> None:
         assert server.endpoints.owner_url is not None
+        assert server.superuser_url is not None
+        self._superuser_url = server.superuser_url
         self._app_url = server.endpoints.app_url
         self._owner_url = server.endpoints.owner_url
         self._administration = administration
@@ -33,6 +35,14 @@ class Cluster:
 
     def owner_url(self, database: str) -> str:
         return _on(self._owner_url, database)
+
+    def superuser_url(self, database: str) -> str:
+        return self._superuser_url.replace("@/postgres?", f"@/{database}?")
+
+    def as_role(self, database: str, *, role: str, password: str) -> str:
+        """Return how another role than those of mains reaches a database."""
+        tail = self.app_url(database).partition("@")[2]
+        return f"postgresql://{role}:{password}@{tail}"
 
     def create(self, database: str, *, template: str) -> None:
         """Clone a database, or take "template1" for one without any schema of mains."""

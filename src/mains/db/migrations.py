@@ -33,7 +33,7 @@ class Migration:
 
 
 def migrations() -> list[Migration]:
-    """Return the code's migrations in order; raises SchemaMismatch when two share a number."""
+    """Return the code's migrations in order; raises SchemaMismatch for wrong numbers."""
     found = []
     for entry in importlib.resources.files(__package__).joinpath("migrations").iterdir():
         if match := _FILENAME.fullmatch(entry.name):
@@ -46,10 +46,15 @@ def migrations() -> list[Migration]:
 
 
 def check_numbers(known: Sequence[Migration]) -> None:
+    """Raise SchemaMismatch unless the numbers go up by one each; a gap is a file that is lost."""
     for before, after in itertools.pairwise(known):
         if before.number == after.number:
             raise SchemaMismatch(
                 f"Two migrations have the number {after.number}: {before.name}, {after.name}."
+            )
+        if before.number + 1 != after.number:
+            raise SchemaMismatch(
+                f"There is no migration {before.number + 1} before {after.number} ({after.name})."
             )
 
 
