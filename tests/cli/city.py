@@ -316,6 +316,8 @@ def _add_job_routes(app: FastAPI) -> None:
 
     @app.post("/v1/quotes")
     async def request_quote(request: QuoteRequest) -> QuoteView:
+        if request.bundle is not None and request.bundle not in city().blobs:
+            raise NotFound(f"the code {request.bundle} is not here")
         city().bodies.append(request)
         return city().quote_of(request.spec)
 
@@ -402,7 +404,6 @@ def _add_content_routes(app: FastAPI) -> None:
         app.state.city.blobs[mains_sha256] = content
         return {"sha256": mains_sha256, "size_bytes": len(content)}
 
-    @app.head("/v1/blobs/{digest}")
     @app.get("/v1/blobs/{digest}")
     async def blob(digest: str) -> Response:
         if digest not in app.state.city.blobs:

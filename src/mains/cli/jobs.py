@@ -50,13 +50,16 @@ def jobs(
     session: Session,
     state: Annotated[str | None, typer.Option(help="Only jobs in this state.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many, newest first.")] = 20,
+    everyone: Annotated[
+        bool, typer.Option("--everyone", help="Of all organisations, for whoever may see them.")
+    ] = False,
 ) -> None:
     """List jobs, newest first."""
     found: list[JobView] = []
     before: UUID | None = None
     while len(found) < limit:
         wanted = min(PAGE_MAX, limit - len(found))
-        page = session.client.jobs(state=state, limit=wanted, before=before)
+        page = session.client.jobs(state=state, everyone=everyone, limit=wanted, before=before)
         found += page.jobs
         before = page.next
         if before is None or not page.jobs:

@@ -9,6 +9,7 @@ import typer
 
 from mains.cli.output import Output, moment, starting
 from mains.cli.session import Session, command
+from mains.errors import Missing
 
 if TYPE_CHECKING:
     from mains.cli.jobfile import JobFile
@@ -55,24 +56,24 @@ def quote_file(
     from mains.cli import jobfile
 
     job = jobfile.read(path, envs=envs, secrets=secrets)
-    bundle = upload_code(session.client, job)
-    return job, session.client.request_quote(job.spec, bundle=bundle)
+    return job, request_quote(session.client, job)
 
 
-def upload_code(client: Client, job: JobFile) -> str | None:
-    """Pack the job's folder, bring it to the server by its hash, and return the hash."""
+def request_quote(client: Client, job: JobFile) -> QuoteView:
+    """Ask for a price by the code's hash; the code travels only where the server lacks it."""
     if job.workdir is None:
-        return None
+        return client.request_quote(job.spec, bundle=None)
     from mains.blobs import bundle
     from mains.settings import Settings
 
     bytes_max = Settings.from_environment().bundle_bytes_max
-    with (
-        bundle.pack(job.workdir, bytes_max=bytes_max) as packed,
-        packed.path.open("rb") as file,
-    ):
-        client.upload_bundle(file, sha256=packed.sha256)
-        return packed.sha256
+    with bundle.pack(job.workdir, bytes_max=bytes_max) as packed:
+        try:
+            return client.request_quote(job.spec, bundle=packed.sha256)
+        except Missing:
+            with packed.path.open("rb") as file:
+                client.upload_bundle(file, sha256=packed.sha256)
+        return client.request_quote(job.spec, bundle=packed.sha256)
 
 
 def show_quote(out: Output, quoted: QuoteView, *, name: str) -> None:

@@ -101,7 +101,10 @@ class Client:
     # Quotes and jobs.
 
     def request_quote(self, spec: JobSpec, *, bundle: str | None) -> QuoteView:
-        """Ask for a price; secrets stay here, for a quote stores none."""
+        """Ask for a price; secrets stay here, for a quote stores none.
+
+        Raises Missing when the server has no such bundle yet.
+        """
         request = QuoteRequest(spec=spec.without_secrets(), bundle=bundle)
         return self._post("/quotes", request, QuoteView, repeat=True)
 
@@ -117,9 +120,20 @@ class Client:
         return self._post("/jobs/batch", batch, SubmitBatchAnswer, repeat=True).jobs
 
     def jobs(
-        self, *, state: str | None = None, limit: int = 20, before: UUID | None = None
+        self,
+        *,
+        state: str | None = None,
+        everyone: bool = False,
+        limit: int = 20,
+        before: UUID | None = None,
     ) -> JobPage:
-        parameters = {"state": state, "limit": limit, "before": str(before) if before else None}
+        """Return a page of jobs, newest first; everyone: of all organisations that one may see."""
+        parameters: Parameters = {
+            "state": state,
+            "everyone": everyone,
+            "limit": limit,
+            "before": str(before) if before else None,
+        }
         return self._get("/jobs", JobPage, parameters)
 
     def job(self, reference: str) -> JobDetail:
@@ -148,7 +162,9 @@ class Client:
         with self._connection.stream(path, parameters=parameters) as chunks:
             yield from chunks
 
-    def follow_log(self, reference: str, *, task: int, offset: int = 0) -> Generator[bytes, None, None]:
+    def follow_log(
+        self, reference: str, *, task: int, offset: int = 0
+    ) -> Generator[bytes, None, None]:
         """Yield a task's log until the task has ended.
 
         A lost connection is opened again from the byte that it had come to. Gives up with the
@@ -187,10 +203,9 @@ class Client:
     # Content by hash.
 
     def upload_bundle(self, file: IO[bytes], *, sha256: str) -> None:
-        """Bring a bundle to the server unless it has it; a repetition changes nothing."""
-        if not self._connection.exists(f"/blobs/{sha256}"):
-            headers = {"Mains-Sha256": sha256, "Content-Type": "application/gzip"}
-            self._connection.call("PUT", "/bundles", body=file, headers=headers, repeat=True)
+        """Bring a bundle to the server; a repetition changes nothing."""
+        headers = {"Mains-Sha256": sha256, "Content-Type": "application/gzip"}
+        self._connection.call("PUT", "/bundles", body=file, headers=headers, repeat=True)
 
     def blob(self, sha256: str) -> Iterator[bytes]:
         """Yield content as the server sends it; the caller checks its hash."""

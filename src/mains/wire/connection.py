@@ -117,16 +117,6 @@ class Connection:
                 raise error_of(response.status_code, response.read())
             yield response.iter_bytes()
 
-    def exists(self, path: str) -> bool:
-        """Tell whether the server answers HEAD with success; no word is taken for no."""
-        try:
-            with _translated(self.url):
-                return self._http.head(path).is_success
-        except ServerUnreachable as error:
-            if error.facts["effect"] == "none":
-                raise
-            return False
-
     def _call_once(
         self,
         method: str,
