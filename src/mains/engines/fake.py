@@ -198,7 +198,7 @@ def _timeline(run: _Run, now: datetime) -> tuple[list[TaskReport], _Ending | Non
         if ending.at > now:
             running = TaskReport(task=task, state=RunState.RUNNING, started_at=cursor)
             return [*tasks, running], None, cursor
-        skipped = ending.at == cursor and ending.state is RunState.CANCELLED
+        skipped = run.cancelled_tasks.get(task, cursor) < cursor
         spent = run.order.envs.get("FAKE_UNIT_MILLISECONDS")
         used = order.units * _milliseconds(ending.at - cursor) if spent is None else int(spent)
         tasks.append(
