@@ -23,6 +23,7 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    StrictBool,
     StrictInt,
     StringConstraints,
     Tag,
@@ -51,7 +52,7 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=500, strip_whit
 Field_ = Annotated[
     str, StringConstraints(pattern=r"^(type|name|attributes\.[a-z][a-z0-9_]{0,62})$")
 ]
-Scalar = bool | StrictInt | Annotated[str, Field(max_length=500)]
+Scalar = StrictBool | StrictInt | Annotated[str, Field(max_length=500)]
 
 
 class Clause(BaseModel):
