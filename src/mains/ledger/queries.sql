@@ -1,6 +1,6 @@
 -- name: open_account
 SELECT ledger.open_account(
-    %(kind)s, %(unit)s, %(owner_id)s::uuid, %(scope)s, %(limited)s, %(now)s
+    %(kind)s::ledger.account_kind, %(unit)s, %(owner_id)s::uuid, %(scope)s, %(limited)s, %(now)s
 ) AS id;
 
 -- name: transfer

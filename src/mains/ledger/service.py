@@ -13,6 +13,7 @@ from psycopg.rows import DictRow
 
 from mains.db import Queries, Transaction
 from mains.errors import AmountInvalid, NotFound, StateConflict
+from mains.ledger.literals import hashes, instants, plain, texts
 from mains.ledger.rules import Mode
 from mains.ledger.values import (
     AccountEntry,
@@ -174,17 +175,17 @@ async def place(
         cursor = await tx.execute(
             QUERIES["place"],
             {
-                "ids": [hold.hold_id for hold in asked],
-                "hashes": [hold.request_hash for hold in asked],
-                "organisations": [hold.organisation_id for hold in asked],
-                "units": [hold.unit for hold in asked],
-                "ceilings": [hold.ceiling_micros for hold in asked],
-                "modes": [str(hold.mode) for hold in asked],
-                "amounts": [_array(hold.amounts) for hold in asked],
-                "accounts": [_array([leg.account_id for leg in hold.legs]) for hold in asked],
-                "payers": [_array([leg.payer for leg in hold.legs]) for hold in asked],
-                "expiries": [hold.expires_at for hold in asked],
-                "actors": [hold.actor_id for hold in asked],
+                "ids": plain(hold.hold_id for hold in asked),
+                "hashes": hashes(hold.request_hash for hold in asked),
+                "organisations": plain(hold.organisation_id for hold in asked),
+                "units": texts(hold.unit for hold in asked),
+                "ceilings": plain(hold.ceiling_micros for hold in asked),
+                "modes": texts(hold.mode for hold in asked),
+                "amounts": texts(plain(hold.amounts) for hold in asked),
+                "accounts": texts(plain(leg.account_id for leg in hold.legs) for hold in asked),
+                "payers": texts(plain(leg.payer for leg in hold.legs) for hold in asked),
+                "expiries": instants(hold.expires_at for hold in asked),
+                "actors": plain(hold.actor_id for hold in asked),
                 "now": now,
             },
         )
@@ -209,12 +210,12 @@ async def open_draws(
         cursor = await tx.execute(
             QUERIES["open_draws"],
             {
-                "ids": [draw.draw_id for draw in asked],
-                "holds": [draw.hold_id for draw in asked],
-                "rates": [_array(draw.rates_bps) for draw in asked],
-                "payer_ceilings": [_array(draw.ceilings) for draw in asked],
-                "ceilings": [draw.ceiling_micros for draw in asked],
-                "payables": [draw.payable_account_id for draw in asked],
+                "ids": plain(draw.draw_id for draw in asked),
+                "holds": plain(draw.hold_id for draw in asked),
+                "rates": texts(plain(draw.rates_bps) for draw in asked),
+                "payer_ceilings": texts(plain(draw.ceilings) for draw in asked),
+                "ceilings": plain(draw.ceiling_micros for draw in asked),
+                "payables": plain(draw.payable_account_id for draw in asked),
                 "now": now,
             },
         )
@@ -236,12 +237,12 @@ async def capture(
         cursor = await tx.execute(
             QUERIES["capture"],
             {
-                "draws": [event.draw_id for event in asked],
-                "sequences": [event.sequence for event in asked],
-                "hashes": [event.body_hash for event in asked],
-                "costs": [event.cost_micros for event in asked],
-                "finals": [event.final for event in asked],
-                "hold_finals": [event.final and event.close_hold for event in asked],
+                "draws": plain(event.draw_id for event in asked),
+                "sequences": plain(event.sequence for event in asked),
+                "hashes": hashes(event.body_hash for event in asked),
+                "costs": plain(event.cost_micros for event in asked),
+                "finals": plain(event.final for event in asked),
+                "hold_finals": plain(event.final and event.close_hold for event in asked),
                 "now": now,
             },
         )
@@ -368,11 +369,6 @@ def _rounds(ids: Sequence[UUID]) -> Iterator[list[int]]:
 
 def _in_order(answers: Mapping[int, Answer]) -> list[Answer]:
     return [answers[position] for position in sorted(answers)]
-
-
-def _array(numbers: Sequence[int]) -> str:
-    """Return a Postgres array literal: arrays of arrays of different lengths cross as text."""
-    return "{" + ",".join(map(str, numbers)) + "}"
 
 
 def _leg(row: DictRow, *, closed: bool) -> LegStatement:

@@ -53,6 +53,13 @@ BEGIN
     RETURN whole <= 10000 AND cardinality(rates) = cardinality(ceilings) - 1;
 END $$;
 
+CREATE TYPE ledger.draw_state AS ENUM ('open', 'closed', 'absorbed');
+
+-- The first three are recorded as events, the next two as refused, the last two not at all.
+CREATE TYPE ledger.reading_outcome AS ENUM (
+    'captured', 'stale', 'late', 'conflict', 'decreased', 'replayed', 'unknown'
+);
+
 -- Tables ------------------------------------------------------------------------------------
 
 -- One attempt's allotment inside a hold. metered is the highest cost reported while it was open,
@@ -70,10 +77,9 @@ CREATE TABLE ledger.draw (
     late ledger.micros NOT NULL DEFAULT 0,
     overrun ledger.micros NOT NULL DEFAULT 0,
     sequence_last bigint NOT NULL DEFAULT 0,
-    state text NOT NULL DEFAULT 'open',
+    state ledger.draw_state NOT NULL DEFAULT 'open',
     opened_at timestamptz NOT NULL,
     closed_at timestamptz,
-    CONSTRAINT draw_state CHECK (state IN ('open', 'closed', 'absorbed')),
     CONSTRAINT draw_closed CHECK ((state = 'open') = (closed_at IS NULL)),
     CONSTRAINT draw_rates CHECK (ledger.rates_valid(rates, ceilings)),
     CONSTRAINT draw_within_ceiling CHECK (charged <= ceiling),
@@ -90,13 +96,12 @@ CREATE TABLE ledger.usage_event (
     body_hash bytea NOT NULL,
     cost ledger.micros NOT NULL,
     final boolean NOT NULL,
-    outcome text NOT NULL,
+    outcome ledger.reading_outcome NOT NULL,
     charged ledger.micros NOT NULL,
     overrun ledger.micros NOT NULL,
     at timestamptz NOT NULL,
     PRIMARY KEY (draw_id, sequence),
-    CONSTRAINT usage_event_sequence CHECK (sequence > 0),
-    CONSTRAINT usage_event_outcome CHECK (outcome IN ('captured', 'stale', 'late'))
+    CONSTRAINT usage_event_accepted CHECK (sequence > 0 AND outcome <= 'late')
 );
 
 -- Every reading that was refused: another body under a used sequence, or a lowered meter.
@@ -105,10 +110,10 @@ CREATE TABLE ledger.usage_refused (
     sequence bigint NOT NULL,
     body_hash bytea NOT NULL,
     cost bigint NOT NULL,
-    outcome text NOT NULL,
+    outcome ledger.reading_outcome NOT NULL,
     at timestamptz NOT NULL,
     PRIMARY KEY (draw_id, sequence, body_hash),
-    CONSTRAINT usage_refused_outcome CHECK (outcome IN ('conflict', 'decreased'))
+    CONSTRAINT usage_refused_refused CHECK (outcome IN ('conflict', 'decreased'))
 );
 
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.usage_event
@@ -122,7 +127,7 @@ FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 -- is one floor over the total rate; the k-th payer takes its floor of what rest is left to the
 -- payers from k on, then its bound. What a bound cuts off falls to the organisation (ratio) or
 -- stays in the rest for the next payer (order). mains.ledger.rules has the same in Python.
-CREATE FUNCTION ledger.shares(cost bigint, rates integer[], bounds bigint[], mode text)
+CREATE FUNCTION ledger.shares(cost bigint, rates integer[], bounds bigint[], mode ledger.payer_mode)
 RETURNS bigint[]
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
 DECLARE
@@ -148,7 +153,7 @@ END $$;
 
 -- The shares of the largest part of the cost for which the organisation's own bound suffices:
 -- where it does not, the public share shrinks with it, for a rate is a rate of what is charged.
-CREATE FUNCTION ledger.split(cost bigint, rates integer[], bounds bigint[], mode text)
+CREATE FUNCTION ledger.split(cost bigint, rates integer[], bounds bigint[], mode ledger.payer_mode)
 RETURNS bigint[]
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
 DECLARE
@@ -417,7 +422,7 @@ END $$;
 -- What one reading does to its draw: before and after are cumulative, per payer.
 CREATE TYPE ledger.decision AS (
     draw_id uuid, hold_id uuid, payable_id bigint, sequence bigint, body_hash bytea, cost bigint,
-    final boolean, outcome text, before bigint[], after bigint[], charged_before bigint,
+    final boolean, outcome ledger.reading_outcome, before bigint[], after bigint[], charged_before bigint,
     charged bigint, overrun_before bigint, overrun bigint
 );
 
@@ -453,7 +458,7 @@ BEGIN
                 WHEN r.cost < d.metered + d.late THEN 'decreased'
                 WHEN d.state <> 'open' THEN 'late'
                 ELSE 'captured'
-            END AS outcome
+            END::reading_outcome AS outcome
         ) AS o
         CROSS JOIN LATERAL (
             SELECT CASE o.outcome
@@ -491,7 +496,7 @@ BEGIN
         WHERE m.amount > 0
         UNION ALL
         SELECT (c.draw_id, c.hold_id, c.draw_id, c.sequence,
-            CASE c.outcome WHEN 'captured' THEN 'overrun' ELSE 'absorb' END,
+            CASE c.outcome WHEN 'captured' THEN 'overrun' ELSE 'absorb' END::entry_kind,
             o.id, o.contra_id, 0, c.overrun - c.overrun_before, NULL, NULL)::move
         FROM unnest(decisions) AS c
         JOIN account AS p ON p.id = c.payable_id
@@ -506,7 +511,9 @@ END $$;
 CREATE FUNCTION ledger.capture(
     draw_ids uuid[], sequences bigint[], hashes bytea[], costs bigint[], finals boolean[],
     hold_finals boolean[], instant timestamptz
-) RETURNS TABLE (draw_id uuid, outcome text, charged bigint, overrun bigint)
+) RETURNS TABLE (
+    draw_id uuid, outcome ledger.reading_outcome, charged bigint, overrun bigint
+)
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = ledger, pg_temp SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off SET jit = off AS $$
@@ -574,5 +581,5 @@ END $$;
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA ledger FROM PUBLIC;
 GRANT SELECT ON ALL TABLES IN SCHEMA ledger TO mains_app;
-GRANT EXECUTE ON FUNCTION ledger.split, ledger.open_draws, ledger.capture, ledger.close_draws
-    TO mains_app;
+GRANT EXECUTE ON FUNCTION ledger.portion, ledger.shares, ledger.split TO mains_app;
+GRANT EXECUTE ON FUNCTION ledger.open_draws, ledger.capture, ledger.close_draws TO mains_app;
