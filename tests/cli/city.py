@@ -7,18 +7,17 @@ import hashlib
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from fastapi import FastAPI, Header, HTTPException, Request, Response
+from fastapi import FastAPI, Header, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from mains import __version__
-from mains.errors import InsufficientFunds, KeyInvalid, MainsError, NotFound, StateConflict
+from mains.errors import InsufficientFunds, MainsError, NotFound, StateConflict
 from mains.ids import new_id, short
 from mains.wire import dsse
-from mains.wire.base import Amount
 from mains.wire.jobs import (
     RECEIPT_TYPE,
     ArtefactView,
@@ -42,40 +41,14 @@ from mains.wire.jobs import (
     TaskView,
     WhyView,
 )
-from mains.wire.parties import (
-    KeyIssued,
-    KeyRequest,
-    KeyView,
-    OrganisationPage,
-    OrganisationRequest,
-    OrganisationView,
-    PersonRequest,
-    PersonView,
-    Role,
-    WhoAmI,
-)
 from mains.wire.problem import PROBLEM_TYPE, Problem
-from mains.wire.sites import (
-    NewPool,
-    NewPrice,
-    NewSite,
-    NewSiteView,
-    PoolView,
-    SiteList,
-    SiteView,
-    TokenView,
-)
 from mains.wire.spec import JobSpec
+from tests.cli import doors
+from tests.cli.doors import NOON, yuan
 
-KEY = "mains_testtest_key"
-NOON = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 QUIET = "quiet"
 LOSE = "lose"
 UNAVAILABLE = "unavailable"
-
-
-def yuan(decimal: str) -> Amount:
-    return Amount(amount=decimal, currency="CNY")
 
 
 def sha256(content: bytes) -> str:
@@ -304,8 +277,9 @@ def make_app() -> FastAPI:
 
     _add_job_routes(app)
     _add_content_routes(app)
-    _add_party_routes(app)
-    _add_site_routes(app)
+    doors.add_party_routes(app)
+    doors.add_site_routes(app)
+    doors.add_programme_routes(app)
     return app
 
 
@@ -409,152 +383,3 @@ def _add_content_routes(app: FastAPI) -> None:
         if digest not in app.state.city.blobs:
             raise NotFound(f"no content {digest}")
         return Response(app.state.city.blobs[digest])
-
-
-def _add_party_routes(app: FastAPI) -> None:
-    @app.get("/v1/whoami")
-    async def whoami(authorization: str = Header(default="")) -> WhoAmI:
-        if authorization != f"Bearer {KEY}":
-            raise KeyInvalid("this key is not known")
-        return WhoAmI(
-            person_id=new_id(),
-            person="lin",
-            organisation_id=new_id(),
-            organisation="vision",
-            roles=[Role.OWNER, Role.MEMBER],
-            key="testtest",
-        )
-
-    def view(request: OrganisationRequest) -> OrganisationView:
-        return OrganisationView(
-            id=new_id(),
-            name=request.name,
-            title=request.title or "",
-            type=request.type,
-            attributes=request.attributes,
-            created_at=NOON,
-        )
-
-    def key_view(request: KeyRequest) -> KeyView:
-        return KeyView(
-            prefix="abcdefgh",
-            label=request.label,
-            person=request.person or "lin",
-            organisation=request.organisation or "vision",
-            roles=request.roles or [Role.MEMBER],
-            created_at=NOON,
-        )
-
-    @app.post("/v1/organisations", status_code=201)
-    async def add_organisation(request: OrganisationRequest) -> OrganisationView:
-        app.state.city.bodies.append(request)
-        return view(request)
-
-    @app.get("/v1/organisations")
-    async def organisations(after: str, limit: int) -> OrganisationPage:
-        name = {"": "a", "a": "b"}[after]
-        one = view(OrganisationRequest(name=name, type="firm"))
-        return OrganisationPage(organisations=[one], next_after="a" if name == "a" else None)
-
-    @app.get("/v1/organisations/{reference}")
-    async def organisation(reference: str) -> OrganisationView:
-        return view(OrganisationRequest(name=reference, type="firm"))
-
-    @app.get("/v1/organisations/{reference}/people")
-    async def people(reference: str) -> list[PersonView]:
-        return []
-
-    @app.post("/v1/organisations/{reference}/people", status_code=201)
-    async def add_person(reference: str, request: PersonRequest) -> PersonView:
-        return PersonView(
-            id=new_id(), name=request.name, title="", organisation_id=new_id(), roles=request.roles
-        )
-
-    @app.post("/v1/keys", status_code=201)
-    async def create_key(request: KeyRequest) -> KeyIssued:
-        return KeyIssued(key="mains_abcdefgh_secret", view=key_view(request))
-
-    @app.get("/v1/keys")
-    async def keys() -> list[KeyView]:
-        return [key_view(KeyRequest())]
-
-    @app.delete("/v1/keys/{prefix}")
-    async def revoke(prefix: str) -> KeyView:
-        return key_view(KeyRequest()).model_copy(update={"prefix": prefix, "revoked_at": NOON})
-
-
-def pool_view(pool: NewPool) -> PoolView:
-    return PoolView(
-        id=new_id(),
-        name=pool.name,
-        unit=pool.unit,
-        units=pool.units,
-        cpus=pool.cpus,
-        memory_bytes=2**30,
-        host_share_percent=pool.host_share_percent,
-        trusted=pool.trusted,
-        energy_watts_per_unit=None,
-        price_per_unit_hour=Amount(amount=pool.price_per_unit_hour, currency=pool.currency),
-        tariff_id=new_id(),
-        tariff_version=1,
-        price_from=NOON,
-        isolation=None,
-        memory_limit=None,
-        reported_units=None,
-    )
-
-
-def site_view(name: str, *pools: NewPool, state: Any = "active") -> SiteView:
-    return SiteView(
-        id=new_id(),
-        name=name,
-        title="",
-        organisation_id=new_id(),
-        state=state,
-        condition="never joined",
-        attributes={},
-        last_seen=None,
-        lease_until=None,
-        host=None,
-        pools=[pool_view(pool) for pool in pools],
-    )
-
-
-def token_view(name: str) -> TokenView:
-    return TokenView(site_id=new_id(), site=name, token="mains-join-abcdefghijkl", expires_at=NOON)
-
-
-def _add_site_routes(app: FastAPI) -> None:
-    @app.post("/v1/sites", status_code=201)
-    async def add(request: NewSite) -> NewSiteView:
-        app.state.city.bodies.append(request)
-        return NewSiteView(
-            site=site_view(request.name, *request.pools), token=token_view(request.name)
-        )
-
-    @app.get("/v1/sites")
-    async def sites() -> SiteList:
-        return SiteList(sites=[site_view("songshan")])
-
-    @app.get("/v1/sites/{name}")
-    async def site(name: str) -> SiteView:
-        return site_view(name)
-
-    @app.post("/v1/sites/{name}/token", status_code=201)
-    async def token(name: str) -> TokenView:
-        return token_view(name)
-
-    @app.post("/v1/sites/{name}/pools", status_code=201)
-    async def add_pool(name: str, request: NewPool) -> SiteView:
-        return site_view(name, request)
-
-    @app.put("/v1/sites/{name}/pools/{pool}/price")
-    async def set_price(name: str, pool: str, request: NewPrice) -> SiteView:
-        app.state.city.bodies.append(request)
-        return site_view(name)
-
-    @app.post("/v1/sites/{name}/{verb}")
-    async def drain(name: str, verb: str) -> SiteView:
-        if verb not in ("drain", "undrain"):
-            raise HTTPException(404)
-        return site_view(name, state="draining" if verb == "drain" else "active")

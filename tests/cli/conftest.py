@@ -18,7 +18,8 @@ from mains.cli.contexts import Context, Contexts
 from mains.cli.main import app as commands
 from mains.wire.client import Client
 from mains.wire.connection import Connection
-from tests.cli.city import KEY, City, make_app
+from tests.cli.city import City, make_app
+from tests.cli.doors import KEY
 
 START_SECONDS_MAX = 10.0
 

@@ -25,9 +25,11 @@ from mains.cli.sites import complete_site
 from mains.ids import new_id, short
 from mains.wire.jobs import CancelRequest, JobDetail, QuoteRequest, QuoteView
 from mains.wire.parties import OrganisationRequest
+from mains.wire.programmes import VoucherRequest
 from mains.wire.sites import NewPrice, NewSite
-from tests.cli.city import KEY, LOSE, City, a_task, sha256
+from tests.cli.city import LOSE, City, a_task, sha256
 from tests.cli.conftest import Mains, Served
+from tests.cli.doors import KEY, VOUCHER
 
 WAIT_SECONDS_MAX = 20.0
 JOB = """
@@ -433,6 +435,52 @@ def test_an_audit_that_is_not_clean_ends_with_one_and_names_the_rows(
     assert ran.code == 1
     assert "Money sums to zero." in ran.out and "CNY" in ran.out
     assert mains("audit", "--json").json["findings"][0]["rows"] == [{"unit": "CNY"}]
+
+
+def test_a_programme_is_published_from_a_file_or_a_pack_once(
+    mains: Mains, logged_in: Context, city: City, tmp_path: Path
+) -> None:
+    document = tmp_path / "dongguan.yaml"
+    document.write_text("name: dongguan\ntitle: 东莞算力券\n")
+    publication = new_id()
+    city.answers_to_lose += [LOSE]
+
+    ran = mains("programme", "publish", str(document), "--id", str(publication))
+    assert ran.code == 0, ran.err
+    assert "dongguan v1" in ran.out and "49000000.00 CNY" in ran.out
+    assert city.bodies == [(publication, None, document.read_text())] * 2
+    assert mains("programme", "publish", "--pack", "dongguan").code == 0
+    assert city.bodies[-1][1:] == ("dongguan", "")
+    assert mains("programme", "publish").code == 2
+
+
+def test_programmes_and_packs_are_listed_and_shown(mains: Mains, logged_in: Context) -> None:
+    assert len(mains("programme", "list", "--json").json) == 2
+    assert "东莞算力券" in mains("programme", "list").out
+    assert "title: 东莞算力券" in mains("programme", "show", "dongguan").out
+    assert mains("programme", "show", "dongguan", "--version", "3", "--json").json["version"] == 3
+    assert mains("programme", "packs").out == "dongguan\n"
+    assert mains("programme", "packs", "dongguan").out == "name: dongguan\n"
+    assert mains("programme", "packs", "atlantis").code == 4
+
+
+def test_a_voucher_is_granted_once_and_found_by_its_last_digits(
+    mains: Mains, logged_in: Context, city: City
+) -> None:
+    voucher = new_id()
+    arguments = ("voucher", "grant", "dongguan", "vision", "1,000,000", "--tranche", "500000")
+    city.answers_to_lose += [LOSE]
+    ran = mains(*arguments, "--id", str(voucher), "--json")
+    assert ran.code == 0, ran.err
+    assert ran.json["id"] == str(voucher)
+    asked: VoucherRequest = city.bodies[0]
+    assert (asked.amount, asked.tranche) == ("1000000", "500000")
+    assert mains("voucher", "grant", "dongguan", "vision", "1,5").code == 2
+
+    assert short(VOUCHER) in mains("voucher", "list", "--granted").out
+    assert mains("voucher", "show", short(VOUCHER), "--json").json["id"] == str(VOUCHER)
+    assert mains("voucher", "show", "0123456789ab").code == 4
+    assert mains("voucher", "show", "no-id-that-could-be").code == 2
 
 
 # The command line itself.

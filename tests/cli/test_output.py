@@ -33,7 +33,7 @@ from mains.errors import (
     SpecUnknownKey,
     StateConflict,
 )
-from tests.cli.city import yuan
+from tests.cli.doors import yuan
 
 
 class Terminal(io.StringIO):

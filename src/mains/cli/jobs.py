@@ -181,7 +181,7 @@ def show_job(out: Output, found: JobDetail) -> None:
                 attempt.pool,
                 attempt.state,
                 f"{attempt.first_task}-{attempt.last_task}",
-                unit_hours(attempt.unit_milliseconds),
+                used(attempt.unit_milliseconds),
                 out.amount(attempt.charged),
                 attempt.reason,
             )
@@ -202,8 +202,10 @@ def show_job(out: Output, found: JobDetail) -> None:
         )
 
 
-def unit_hours(milliseconds: int) -> str:
-    """Return metered use to read: 1.2500 unit-hours are 4,500 unit-seconds."""
+def used(milliseconds: int) -> str:
+    """Return metered use to read, in unit-hours; a short one in unit-seconds."""
+    if milliseconds < 360_000:
+        return f"{milliseconds / 1000:.1f} s"
     return f"{milliseconds / 3_600_000:.4f} h"
 
 
@@ -222,8 +224,8 @@ def _show_tasks(out: Output, found: JobDetail) -> None:
 
 def _task_row(task: TaskView) -> tuple[str, ...]:
     exit_code = "-" if task.exit_code is None else str(task.exit_code)
-    used = unit_hours(task.unit_milliseconds)
-    return (str(task.task), task.state, exit_code, task.site or "-", used, task.reason)
+    use = used(task.unit_milliseconds)
+    return (str(task.task), task.state, exit_code, task.site or "-", use, task.reason)
 
 
 def _row(out: Output, job: JobView) -> tuple[str, ...]:

@@ -140,7 +140,7 @@ class Output:
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False)
+        table = Table(box=SIMPLE_HEAD, header_style="bold", show_edge=False, pad_edge=False)
         for column in columns:
             numeric = column in right
             table.add_column(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
-from mains.cli.jobs import JobArgument, complete_job, unit_hours
+from mains.cli.jobs import JobArgument, complete_job, used
 from mains.cli.output import Output, moment
 from mains.cli.session import Session, command
 from mains.errors import NotFound, RequestInvalid, SignatureInvalid
@@ -172,7 +172,7 @@ def _show_attempts(out: Output, receipt: Receipt) -> None:
         (
             f"{attempt.site}/{attempt.pool}",
             attempt.state,
-            f"{unit_hours(attempt.unit_milliseconds)} {attempt.unit}",
+            f"{used(attempt.unit_milliseconds)} {attempt.unit}",
             out.money(attempt.price_per_unit_hour, receipt.currency),
             out.money(attempt.metered, receipt.currency),
             out.money(attempt.charged, receipt.currency),
