@@ -50,7 +50,7 @@ JOIN (
     SELECT programme_id, account_id, 'cap' FROM programmes.cap
 ) AS named ON named.programme_id = p.id
 JOIN ledger.account AS a ON a.id = named.account_id
-WHERE a.unit <> p.currency OR a.kind <> named.kind;
+WHERE a.unit <> p.currency OR a.kind::text <> named.kind;
 
 -- Subsidy per organisation and period stays within the greatest cap that a version ever set.
 -- name: cap_within_document
