@@ -24,6 +24,7 @@ class Settings:
     commons: Path
     database_url: str | None = None
     database_owner_url: str | None = None
+    blobs_url: str | None = None
     listen_host: str = "127.0.0.1"
     listen_port: int = 0
     agent_lease_seconds: int = 15
@@ -52,6 +53,7 @@ class Settings:
             commons=_commons(home),
             database_url=environ.get("MAINS_DATABASE_URL"),
             database_owner_url=environ.get("MAINS_DATABASE_OWNER_URL"),
+            blobs_url=environ.get("MAINS_BLOBS_URL"),
             listen_host=environ.get("MAINS_LISTEN_HOST", "127.0.0.1"),
             **integers,
         )

@@ -45,6 +45,8 @@ async def sync_agent(
             settings=wired.settings,
             now=now,
         )
+    if answer.forget:
+        wired.queue_news.set()
     if not (answer.starts or answer.stops or answer.forget) and request.wait_seconds:
         answer = await _wait(wired, answer, request, spoken.site_id)
     return Response(answer.model_dump_json(), media_type="application/json")

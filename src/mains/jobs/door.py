@@ -45,6 +45,9 @@ class JobsWired(Wired):
     box: SecretBox
     intake: Intake
     news: News = field(default_factory=News)
+    queue_news: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when jobs were queued or room came free, so that the dispatcher looks at once."""
+
     loads: dict[UUID, Load] = field(default_factory=dict)
 
 

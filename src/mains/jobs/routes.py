@@ -97,6 +97,7 @@ async def submit(
     """Submit a quote, or a spec to be quoted and submitted at once; funds are held by then."""
     caller.require(Role.MEMBER)
     answer = await wired.intake.submit(_submission(request, caller))
+    wired.queue_news.set()
     if isinstance(answer, MainsError):
         raise answer
     return answer
@@ -109,6 +110,7 @@ async def submit_batch(
     """Submit many jobs; each has its own answer, refused or not."""
     caller.require(Role.MEMBER)
     answers = await wired.intake.submit_many([_submission(job, caller) for job in request.jobs])
+    wired.queue_news.set()
     return SubmitBatchAnswer(
         jobs=[
             _refused(job, answer) if isinstance(answer, MainsError) else answer

@@ -242,3 +242,9 @@ def _uuid(ref: str) -> UUID | None:
         return UUID(ref)
     except ValueError:
         return None
+
+
+async def unsettled_jobs(tx: Transaction) -> dict[str, int]:
+    """Return how many jobs are in each state and not settled yet."""
+    rows = await tx.execute(QUERIES["counts_for_metrics"])
+    return {row["state"]: row["jobs"] for row in await rows.fetchall()}

@@ -278,7 +278,7 @@ class AuditFinding(Schema):
     slice: str
     invariant: str
     meaning: str
-    rows: list[dict[str, str | int | None]]
+    rows: list[dict[str, str]]
 
 
 class AuditView(Schema):

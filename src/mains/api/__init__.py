@@ -1,0 +1,1 @@
+"""The control plane's HTTP door: it wires the slices' routes, and has few of its own."""

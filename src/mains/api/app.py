@@ -1,0 +1,114 @@
+"""The application: every slice's routes behind one door, with health, metrics and the audit."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Final
+
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.responses import PlainTextResponse
+
+from mains import __version__
+from mains.api.limits import BodyLimit
+from mains.api.metrics import MEDIA_TYPE, Metrics, Observed
+from mains.db import Queries
+from mains.jobs import agent_routes as agents
+from mains.jobs import routes as jobs
+from mains.jobs.door import JobsWired, JobsWiredDependency
+from mains.ledger import auditing
+from mains.ledger import routes as ledger
+from mains.parties import routes as parties
+from mains.parties.door import CallerDependency, TransactionDependency, install_problem_details
+from mains.programmes import routes as programmes
+from mains.sites import routes as sites
+from mains.wire.base import Schema
+from mains.wire.jobs import AuditFinding, AuditView, ServerKey
+from mains.wire.parties import Role
+
+AUDITED: Final = ("ledger", "metering", "sites", "programmes", "quotes", "jobs")
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+router: Final = APIRouter(tags=["server"])
+
+
+class ServerView(ServerKey):
+    """What a server says of itself to everybody."""
+
+    version: str
+
+
+class Health(Schema):
+    status: str
+
+
+@router.get("/v1/server")
+async def server(wired: JobsWiredDependency) -> ServerView:
+    """Say which version this is and which key signs its receipts."""
+    public_key = wired.signer.public_key_hex
+    return ServerView(public_key=public_key, key_id=public_key, version=__version__)
+
+
+@router.get("/health")
+async def health(tx: TransactionDependency) -> Health:
+    """Answer once the database answers."""
+    await tx.execute("select 1")
+    return Health(status="ok")
+
+
+@router.get("/v1/audit")
+async def audit(caller: CallerDependency, tx: TransactionDependency) -> AuditView:
+    """Run every invariant over everything that is stored, and name the rows that break one."""
+    caller.require(Role.AUDITOR)
+    sections = {name: Queries.load(f"mains.{name}", "audit.sql") for name in AUDITED}
+    findings = await auditing.audit(tx, sections)
+    return AuditView(
+        clean=not findings,
+        checked=[f"{name}.{section}" for name, queries in sections.items() for section in queries],
+        findings=[
+            AuditFinding(
+                slice=finding.slice,
+                invariant=finding.invariant,
+                meaning=finding.means,
+                rows=list(finding.rows),
+            )
+            for finding in findings
+        ],
+    )
+
+
+@router.get("/metrics", response_class=PlainTextResponse)
+async def metrics(request: Request, tx: TransactionDependency) -> Response:
+    """Return Prometheus metrics."""
+    text = await request.app.state.metrics.text(tx)
+    return Response(text, media_type=MEDIA_TYPE)
+
+
+def application(wired: JobsWired, *, background: Lifespan | None = None) -> FastAPI:
+    """Return the application over what the daemon has wired; background runs beside it."""
+    app = FastAPI(
+        title="mains",
+        version=__version__,
+        summary="One socket, one meter, one bill for a city's AI ecosystem.",
+        lifespan=background or _nothing,
+    )
+    app.state.mains = wired
+    for slice_router in (
+        router,
+        parties.router,
+        ledger.router,
+        programmes.router,
+        sites.router,
+        jobs.router,
+        agents.router,
+    ):
+        app.include_router(slice_router)
+    install_problem_details(app)
+    app.add_middleware(BodyLimit)
+    app.state.metrics = Metrics()
+    app.add_middleware(Observed, metrics=app.state.metrics)
+    return app
+
+
+@asynccontextmanager
+async def _nothing(_: FastAPI) -> AsyncIterator[None]:
+    yield

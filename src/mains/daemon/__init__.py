@@ -1,0 +1,1 @@
+"""What runs: `up`, the API, the dispatcher, agents; wiring lives here alone."""

@@ -1,0 +1,120 @@
+"""The API's process: `python -m mains.daemon.api`, given its listening socket by `up`."""
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import psycopg
+import structlog
+import uvicorn
+from fastapi import FastAPI
+
+from mains.api.app import Lifespan, application
+from mains.clock import SystemClock
+from mains.daemon import logs
+from mains.daemon.announcing import announce, hear
+from mains.daemon.lifeline import parent_gone
+from mains.daemon.wiring import wire
+from mains.db import Database, migrations
+from mains.errors import Unavailable
+from mains.jobs import views
+from mains.jobs.door import JobsWired
+from mains.settings import Settings
+
+SOCKET_VARIABLE: Final = "MAINS_SOCKET"
+LOADS_SECONDS: Final = 1.0
+KEEP_ALIVE_SECONDS: Final = 75
+DATABASE_CONNECTIONS_MAX: Final = 12
+
+log = structlog.get_logger()
+
+
+async def serve(settings: Settings) -> None:
+    """Serve until told to end, or until the parent has ended."""
+    assert settings.database_url is not None, "`up` names the database"
+    await asyncio.to_thread(migrations.verify, settings.database_url)
+    database = await Database.open(settings.database_url, size_max=DATABASE_CONNECTIONS_MAX)
+    wired = wire(database=database, settings=settings, clock=SystemClock())
+    config = uvicorn.Config(
+        application(wired, background=background(wired)),
+        http="httptools",
+        loop="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=2,
+    )
+    server = uvicorn.Server(config)
+    watch = asyncio.create_task(_end_with_parent(server))
+    await server.serve(sockets=[_socket(settings)])
+    watch.cancel()
+    await database.close()
+
+
+def background(wired: JobsWired) -> Lifespan:
+    """Return the tasks that run beside the routes: intake, loads, news."""
+
+    @asynccontextmanager
+    async def running(_: FastAPI) -> AsyncIterator[None]:
+        tasks = [
+            asyncio.create_task(wired.intake.run()),
+            asyncio.create_task(_refresh_loads(wired)),
+            asyncio.create_task(hear(wired.database, "mains_orders", wired.news.tell)),
+            asyncio.create_task(announce(wired.database, "mains_queue", wired.queue_news)),
+        ]
+        yield
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    return running
+
+
+async def _refresh_loads(wired: JobsWired) -> None:
+    """Keep what quotes say of start times about a second old, off everybody's path."""
+    while True:
+        try:
+            async with wired.database.transaction() as tx:
+                fresh = await views.loads(tx, now=wired.clock.now())
+        except (Unavailable, psycopg.Error):
+            log.warning("loads were not refreshed", exc_info=True)
+        else:
+            wired.loads.clear()
+            wired.loads.update(fresh)
+        await asyncio.sleep(LOADS_SECONDS)
+
+
+async def _end_with_parent(server: uvicorn.Server) -> None:
+    await parent_gone()
+    server.should_exit = True
+
+
+def _socket(settings: Settings) -> socket.socket:
+    """Take over the socket that `up` opened, so that the port outlives this process."""
+    inherited = os.environ.get(SOCKET_VARIABLE)
+    if inherited is not None:
+        return socket.socket(fileno=int(inherited))
+    opened = socket.create_server((settings.listen_host, settings.listen_port))
+    opened.set_inheritable(True)
+    return opened
+
+
+def main() -> None:
+    settings = Settings.from_environment()
+    logs.configure(settings.logs, "api")
+    with asyncio.Runner(loop_factory=_loop) as runner:
+        runner.run(serve(settings))
+
+
+def _loop() -> asyncio.AbstractEventLoop:
+    import uvloop
+
+    return uvloop.new_event_loop()
+
+
+if __name__ == "__main__":
+    main()
