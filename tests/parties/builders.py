@@ -92,7 +92,7 @@ async def a_town(
     install_problem_details(app)
     for each in (router, *routers):
         app.include_router(each)
-    return Town(wired, clock, key.text, app)
+    return Town(wired, clock, key, app)
 
 
 def idempotency() -> dict[str, str]:

@@ -77,7 +77,7 @@ class Key:
     revoked_at: datetime | None
 
 
-async def bootstrap(tx: Transaction, *, pepper: bytes, now: datetime) -> KeyText | None:
+async def bootstrap(tx: Transaction, *, pepper: bytes, now: datetime) -> str | None:
     """Make the authority and its administrator on the first start; return the key, then or never.
 
     Of several first starts at once, one makes them and the others return None.
@@ -95,12 +95,13 @@ async def bootstrap(tx: Transaction, *, pepper: bytes, now: datetime) -> KeyText
         roles=[Role.ADMINISTRATOR, Role.OWNER],
         now=now,
     )
-    return await _issue(
+    issued = await _issue(
         tx, person=person, label="first start", roles=None, by=None, pepper=pepper, now=now
     )
+    return issued.text
 
 
-async def replace_administrator_key(tx: Transaction, *, pepper: bytes, now: datetime) -> KeyText:
+async def replace_administrator_key(tx: Transaction, *, pepper: bytes, now: datetime) -> str:
     """Revoke all keys of the first administrator and return a new one.
 
     Only for a command on the server itself: nobody is asked for a key.
@@ -108,9 +109,10 @@ async def replace_administrator_key(tx: Transaction, *, pepper: bytes, now: date
     authority = await organisation(tx, AUTHORITY)
     person = await person_of(tx, authority, _ADMINISTRATOR)
     await tx.execute(QUERIES["revoke_keys_of"], {"person_id": person.id, "now": now})
-    return await _issue(
+    issued = await _issue(
         tx, person=person, label="replaced", roles=None, by=None, pepper=pepper, now=now
     )
+    return issued.text
 
 
 async def create_organisation(
