@@ -10,6 +10,7 @@ for any lines. A command without such lines must only succeed.
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Final
+
+from mains.settings import Settings
 
 FENCE: Final = re.compile(r"^```(console|python) run( network)?\n(.*?)^```\s*$", re.M | re.S)
 SECONDS_MAX: Final = 180
@@ -133,9 +136,9 @@ def _execute(
 @contextmanager
 def _network() -> Iterator[Mapping[str, str]]:
     """Yield the environment of a demonstration network of its own, ended afterwards."""
-    with tempfile.TemporaryDirectory(prefix="mains-docs-home-") as home:
-        environment = {"MAINS_HOME": home}
-        here = Path(home)
+    with tempfile.TemporaryDirectory(prefix="mains-docs-home-") as folder:
+        here = Path(folder)
+        environment = {"MAINS_HOME": f"{here}/home", "MAINS_CONFIG": f"{here}/config"}
         begun = _execute(["mains", "up", "--demo", "--detach"], here, environment)
         if begun.returncode != 0:
             raise RuntimeError(f"the demonstration network did not start:\n{begun.stdout}")
@@ -143,6 +146,8 @@ def _network() -> Iterator[Mapping[str, str]]:
             yield environment
         finally:
             _execute(["mains", "down"], here, environment)
+            # As root, what other users must reach lies outside the home.
+            shutil.rmtree(Settings.from_environment(environment).commons, ignore_errors=True)
 
 
 def _line_pattern(line: str) -> str:

@@ -1,4 +1,4 @@
-"""The pages of docs/reference, written from the code: errors, settings, the command line."""
+"""The pages of docs/reference, written from the code: commands, HTTP, errors, settings."""
 
 import html
 import subprocess
@@ -6,8 +6,9 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, fields
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, cast
 
+from mains.api.app import application
 from mains.errors import MainsError
 from mains.settings import Settings
 
@@ -20,6 +21,7 @@ SETTINGS: Final = {
     "`/var/lib/mains/home` for root",
     "database_url": "a Postgres to use instead of the embedded one, as the application's role",
     "database_owner_url": "the same database as the role that migrates",
+    "blobs_url": "where bundles and artefacts are kept instead of the home, such as `s3://bucket`",
     "listen_host": "the address that the API listens on",
     "listen_port": "its port; 0 takes a free one",
     "agent_lease_seconds": "how long an agent's last word counts",
@@ -41,6 +43,7 @@ def pages() -> Mapping[Path, str]:
     return {
         FOLDER / "cli.md": command_line(),
         FOLDER / "errors.md": errors(),
+        FOLDER / "http.md": http(),
         FOLDER / "settings.md": settings(),
     }
 
@@ -56,6 +59,36 @@ def command_line() -> str:
     title, _, rest = html.unescape(made.stdout).partition("\n")
     kept = [line.rstrip() for line in rest.splitlines() if "-completion`:" not in line]
     return "\n".join([title.replace("`", ""), "", NOTE, *kept]).rstrip() + "\n"
+
+
+def http() -> str:
+    """Return the table of all routes with their summaries, from the OpenAPI document."""
+    # Routes don't look at what is wired until a request comes.
+    document = application(cast(Any, None)).openapi()
+    by_tag: dict[str, list[str]] = {}
+    for path, methods in document["paths"].items():
+        for method, route in methods.items():
+            row = f"| {method.upper()} | `{path}` | {_cell(_summary(route))} |"
+            by_tag.setdefault(route.get("tags", ["server"])[-1], []).append(row)
+    lines = [
+        "# HTTP API",
+        "",
+        NOTE,
+        "",
+        "A running server describes every field at `/docs`, and for programs at `/openapi.json`.",
+        "Send the key as `Authorization: Bearer KEY`. Requests about money need an",
+        "`Idempotency-Key` (a UUID): sent again with the same body, they get the same answer.",
+        "Errors are problem documents with [stable codes](errors.md).",
+    ]
+    for tag in sorted(by_tag):
+        lines += ["", f"## {tag}", "", "| method | path | does |", "|---|---|---|", *by_tag[tag]]
+    return "\n".join([*lines, ""])
+
+
+def _summary(route: dict[str, Any]) -> str:
+    """Return the first paragraph of a route's docstring, else the name of its function."""
+    said = route.get("description") or route["summary"]
+    return " ".join(str(said).split("\n\n", 1)[0].split())
 
 
 def settings() -> str:

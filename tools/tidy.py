@@ -16,7 +16,8 @@ from typing import Final
 FUNCTION_LINES_MAX: Final = 70
 FILE_LINES_MAX: Final = 600
 LINES_PER_CATCH_ALL: Final = 1_000
-FOLDERS: Final = ("src", "tests", "tools", "bench")
+FOLDERS: Final = ("src", "tests", "tools", "bench", "examples")
+GENERATED: Final = frozenset({"src/mains/db/schema.sql"})
 SUFFIXES: Final = (".py", ".sql", ".sh")
 LISTED: Final = Path("tools/tidy.toml")
 UNFINISHED: Final = re.compile(r"\b(" + "|".join(("TO" + "DO", "FIX" + "ME")) + r")\b")
@@ -101,7 +102,9 @@ def _sources(root: Path) -> Sequence[Path]:
         path
         for folder in FOLDERS
         for path in (root / folder).rglob("*")
-        if path.suffix in SUFFIXES and "__pycache__" not in path.parts
+        if path.suffix in SUFFIXES
+        and "__pycache__" not in path.parts
+        and path.relative_to(root).as_posix() not in GENERATED
     )
 
 
