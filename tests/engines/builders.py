@@ -194,9 +194,9 @@ async def content_of(site: Waiting, order: StartOrder) -> dict[str, bytes]:
 
 
 @contextmanager
-def a_folder() -> Iterator[Path]:
+def a_folder(place: str = "/tmp") -> Iterator[Path]:
     """A folder that other users can pass through; pytest's own are closed to them."""
-    folder = Path(tempfile.mkdtemp(prefix="mains-engines-", dir="/tmp"))
+    folder = Path(tempfile.mkdtemp(prefix="mains-engines-", dir=place))
     folder.chmod(0o711)
     try:
         yield folder

@@ -19,13 +19,15 @@ PR_SET_NO_NEW_PRIVS: Final = 38
 CLONE_NEWIPC: Final = 0x08000000
 NOT_STARTED: Final = 126
 SYSTEM_FOLDERS: Final = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt", "/etc")
+SANDBOX_TMP_BYTES: Final = 256 * 2**20
 RESOLVER_FOLDERS: Final = ("/run/systemd/resolve", "/run/resolvconf")
 
 
 class Confinement(NamedTuple):
     """How a run is kept apart. uid is set under "uid" isolation; bwrap under "bubblewrap".
 
-    read_only are the folders outside the system that the run may read; devices are device files.
+    read_only are the folders outside the system that a sandbox shows, covered those inside it that
+    it hides; devices are device files.
     """
 
     uid: int | None
@@ -33,6 +35,7 @@ class Confinement(NamedTuple):
     groups: cgroups.Groups
     affinity: Sequence[int]
     read_only: Sequence[str] = ()
+    covered: Sequence[str] = ()
     devices: Sequence[str] = ()
 
 
@@ -132,7 +135,7 @@ def _sandbox_descriptor(launch: Launch, confinement: Confinement) -> int:
     options = sandbox_options(confinement)
     for folder in launch.writable:
         options += ["--bind", str(folder), str(folder)]
-    options += ["--chdir", str(launch.working_directory), "--clearenv"]
+    options += ["--remount-ro", "/", "--chdir", str(launch.working_directory), "--clearenv"]
     for name, value in launch.environ.items():
         options += ["--setenv", name, value]
     descriptor = os.memfd_create("bwrap-options", 0)
@@ -143,15 +146,23 @@ def _sandbox_descriptor(launch: Launch, confinement: Confinement) -> int:
 
 
 def sandbox_options(confinement: Confinement) -> list[str]:
-    """Return what every sandbox has: the system to read, an own /tmp and /proc, no other folder."""
+    """Return what every sandbox has: the system to read, an own /tmp and /proc, no other folder.
+
+    What lies inside the system and is not for runs is covered; nothing can be added to the root.
+    """
+    shared_memory = ["--size", str(SANDBOX_TMP_BYTES), "--tmpfs"]
     options = ["--die-with-parent", "--unshare-pid", "--unshare-ipc", "--unshare-uts"]
-    options += ["--unshare-cgroup-try", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]  # noqa: S108
+    options += ["--unshare-cgroup-try", "--proc", "/proc", "--dev", "/dev"]
+    options += [*shared_memory, "/tmp", *shared_memory, "/dev/shm"]  # noqa: S108
     for folder in SYSTEM_FOLDERS:
         if Path(folder).is_symlink():
             options += ["--symlink", str(Path(folder).readlink()), folder]
         else:
             options += ["--ro-bind-try", folder, folder]
-    options += ["--ro-bind-try", "/sys", "/sys", "--tmpfs", "/dev/shm"]  # noqa: S108
+    for covered in confinement.covered:
+        if any(Path(covered).is_relative_to(folder) for folder in SYSTEM_FOLDERS):
+            options += ["--tmpfs", covered]
+    options += ["--ro-bind-try", "/sys", "/sys"]
     for folder in (*RESOLVER_FOLDERS, *confinement.read_only):
         options += ["--ro-bind-try", folder, folder]
     for device in confinement.devices:

@@ -59,9 +59,10 @@ class ProcessEngine:
     """Runs orders as processes of this machine.
 
     `isolation` "auto" takes the strongest that works and raises SetupMissing where root finds
-    none. Runs take uids from uid_base on, `slots` of them. `devices_allowed` restricts the
-    accelerators to some of NVML's indices, where several sites share a host. `python` is an
-    interpreter for environments, tried first.
+    none. Runs take uids from uid_base on, `slots` of them. `covered` are
+    private folders that a sandbox hides even where they lie inside the system. `devices_allowed`
+    restricts the accelerators to some of NVML's indices, where several sites share a host.
+    `python` is an interpreter for environments, tried first.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class ProcessEngine:
         environ: Mapping[str, str] = os.environ,
         clock: Clock | None = None,
         lease_seconds: int = 60,
+        covered: Sequence[Path] = (),
         devices_allowed: Sequence[int] | None = None,
         fake_accelerators: bool = False,
         python: Path | None = None,
@@ -84,6 +86,7 @@ class ProcessEngine:
         self._environ = dict(environ)
         self._clock = clock or SystemClock()
         self._lease_seconds = lease_seconds
+        self._covered = [str(path) for path in covered]
         self._devices_allowed = devices_allowed
         self._fake_accelerators = fake_accelerators
         self._python = python
@@ -304,6 +307,7 @@ class ProcessEngine:
                 "groups": {kind: f"{parent}/{name}" for kind, parent in parents.items()},
                 "affinity": self._affinity(slot, order.cpus),
                 "read_only": read_only,
+                "covered": [str(self._folder), *self._covered],
                 "devices": devices.device_files(taken),
             },
         }

@@ -240,11 +240,12 @@ class Supervisor:
             reason = next(reasons, "")
         self._end()
         self._publish(final=(state, reason))
-        cgroups.remove(self._confinement.groups)
 
     def _end(self) -> None:
         """Leave nothing behind for the next run that gets this run's uid."""
         self._watch.end_everything()
+        self._meter.sample()
+        cgroups.remove(self._confinement.groups)
         if self._confinement.uid is not None:
             scrub_shared_folders(self._confinement.uid)
 
@@ -257,7 +258,6 @@ class Supervisor:
             if task not in ended:
                 self._tasks.append({"task": task, "state": "failed", "reason": reason})
         self._publish(final=("failed", reason))
-        cgroups.remove(self._confinement.groups)
 
     def _publish(self, *, final: tuple[str, str] | None = None, durable: bool = True) -> None:
         """Write the state; readings survive a power cut, so that a meter never falls."""

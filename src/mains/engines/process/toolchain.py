@@ -114,7 +114,7 @@ def _pip_files(environ: Mapping[str, str]) -> dict[str, str]:
     if "PIP_CONFIG_FILE" in environ:
         files.append(Path(environ["PIP_CONFIG_FILE"]))
     parser = configparser.RawConfigParser()
-    parser.read([path for path in files if path.is_file() and os.access(path, os.R_OK)])
+    parser.read([path for path in files if os.access(path, os.R_OK) and path.is_file()])
     return {
         f"PIP_{name.upper().replace('-', '_')}": " ".join(value.split())
         for section in ("global", "install")

@@ -1,0 +1,249 @@
+"""Bad days: the agent dies, the supervisor dies, both die, pids are used again."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from mains.engines.process import processes, runs
+from mains.engines.process.engine import ProcessEngine
+from mains.engines.process.folder import RunFolder, claim
+from mains.errors import EngineRefused
+from mains.wire.agent import RunState
+from tests.engines.builders import (
+    ProcessSite,
+    a_pool,
+    a_stop,
+    an_order,
+    content_of,
+    log_of,
+    run,
+    see,
+    until,
+    until_ended,
+    until_logged,
+)
+
+pytestmark = pytest.mark.anyio
+
+AGENT = """
+import asyncio, json, sys
+from pathlib import Path
+from mains.engines.process.engine import ProcessEngine
+from mains.wire.agent import PoolOrder, StartOrder
+
+async def main():
+    engine = ProcessEngine(Path(sys.argv[1]))
+    await engine.configure([PoolOrder.model_validate_json(sys.argv[2])])
+    await engine.start(StartOrder.model_validate_json(sys.argv[3]), bundle=None)
+    print("started", flush=True)
+    await asyncio.sleep(60)
+
+asyncio.run(main())
+"""
+
+
+async def test_killing_the_agent_changes_nothing_for_its_runs(folder: Path) -> None:
+    site = ProcessSite(folder / "site")
+    order = an_order("sleep 0.7; echo $TOKEN > $MAINS_OUTPUT/a", secrets={"TOKEN": "kept"})
+    agent = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", AGENT, str(site.folder)),
+        *(a_pool().model_dump_json(), order.model_dump_json()),
+        stdout=asyncio.subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert agent.stdout is not None
+    assert await agent.stdout.readline() == b"started\n"
+    os.killpg(agent.pid, signal.SIGKILL)
+    await agent.wait()
+    site.engine = site.restarted()
+    await site.engine.configure([a_pool()])
+    await site.engine.start(order, bundle=None)
+    seen = await until_ended(site, order)
+    assert seen.report.state is RunState.SUCCEEDED
+    assert await content_of(site, order) == {"0/a": b"kept\n"}
+    await site.close()
+
+
+async def test_a_new_agent_sees_every_attempt_that_was_not_forgotten(
+    process_site: ProcessSite,
+) -> None:
+    ended, forgotten = an_order("echo one"), an_order("echo two")
+    running = an_order("sleep 30")
+    for order in (ended, forgotten):
+        await run(process_site, order)
+    await process_site.engine.forget(forgotten.attempt_id)
+    await process_site.engine.start(running, bundle=None)
+    before = await see(process_site, ended)
+
+    process_site.engine = process_site.restarted()
+    await process_site.engine.configure([a_pool()])
+    assert await see(process_site, ended) == before
+    assert await log_of(process_site, ended) == "one\n"
+    seen = await see(process_site, running)
+    assert seen is not None
+    assert seen.report.state is RunState.RUNNING
+    with pytest.raises(EngineRefused):
+        await process_site.engine.start(forgotten, bundle=None)
+    await process_site.engine.stop(a_stop(running))
+    assert (await until_ended(process_site, running)).report.state is RunState.CANCELLED
+
+
+async def test_a_killed_supervisor_ends_its_run_as_lost_and_never_starts_it_again(
+    process_site: ProcessSite,
+) -> None:
+    order = an_order("echo begun; (setsid sleep 300 &); sleep 300", last_task=1)
+    await process_site.engine.start(order, bundle=None)
+    await until_logged(process_site, order, "begun")
+    before = await until(process_site, order, lambda seen: seen.usage.unit_milliseconds > 500)
+    os.kill(_supervisor(process_site.run_folder(order)), signal.SIGKILL)
+    seen = await until_ended(process_site, order)
+    assert seen.report.state is RunState.LOST
+    assert [task.state for task in seen.report.tasks] == [RunState.LOST] * 2
+    assert seen.report.tasks[0].unit_milliseconds > 0
+    assert seen.usage.unit_milliseconds >= before.usage.unit_milliseconds
+    assert seen.usage.sequence > before.usage.sequence
+    assert _alive_in(process_site, order.attempt_id.hex) == []
+    await process_site.engine.start(order, bundle=None)
+    assert await see(process_site, order) == seen
+    assert await log_of(process_site, order) == "begun\n"
+    process_site.engine = process_site.restarted()
+    assert await see(process_site, order) == seen
+
+
+async def test_supervisor_and_agent_killed_together_are_found_by_the_next_agent(
+    process_site: ProcessSite,
+) -> None:
+    order = an_order("echo begun; trap '' TERM; sleep 300 & wait")
+    await process_site.engine.start(order, bundle=None)
+    await until_logged(process_site, order, "begun")
+    os.kill(_supervisor(process_site.run_folder(order)), signal.SIGKILL)
+    process_site.engine = process_site.restarted()
+    seen = await see(process_site, order)
+    assert seen is not None
+    assert seen.report.state is RunState.LOST
+    assert _alive_in(process_site, order.attempt_id.hex) == []
+
+
+async def test_a_foreign_process_with_the_supervisors_pid_is_not_taken_for_it(
+    process_site: ProcessSite,
+) -> None:
+    order = an_order("echo begun; sleep 300")
+    await process_site.engine.start(order, bundle=None)
+    await until_logged(process_site, order, "begun")
+    place = process_site.run_folder(order) / "supervisor.json"
+    holder = json.loads(place.read_bytes())
+    os.kill(holder["pid"], signal.SIGKILL)
+    place.write_text(json.dumps({**holder, "pid": os.getpid()}))
+    process_site.engine = process_site.restarted()
+    await process_site.engine.configure([a_pool()])
+    await process_site.engine.stop(a_stop(order))
+    seen = await see(process_site, order)
+    assert seen is not None
+    assert seen.report.state is RunState.LOST
+
+
+async def test_a_run_of_an_earlier_boot_is_lost(process_site: ProcessSite) -> None:
+    holder = {**processes.identity(os.getpid())}
+    assert processes.lives(holder)
+    assert not processes.lives({**holder, "boot_id": "an earlier one"})
+    assert not processes.lives({**holder, "start_ticks": 1})
+
+
+async def test_a_run_that_was_prepared_and_never_claimed_starts_when_it_is_ordered_again(
+    process_site: ProcessSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def die(*_: object) -> None:
+        raise asyncio.CancelledError
+
+    order = an_order("echo ran")
+    with monkeypatch.context() as patched:
+        patched.setattr(ProcessEngine, "_launch", die)
+        with pytest.raises(asyncio.CancelledError):
+            await process_site.engine.start(order, bundle=None)
+    assert process_site.run_folder(order).is_dir()
+    assert await process_site.engine.observe() == []
+
+    process_site.engine = process_site.restarted()
+    await process_site.engine.configure([a_pool()])
+    assert not process_site.run_folder(order).exists()
+    assert (await run(process_site, order)).report.state is RunState.SUCCEEDED
+    assert await log_of(process_site, order) == "ran\n"
+
+
+async def test_of_many_supervisors_for_one_run_a_single_one_runs_it(
+    process_site: ProcessSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = an_order("echo ran; sleep 0.2", last_task=0)
+    await process_site.engine.start(order, bundle=None)
+    known = process_site.engine._runs[order.attempt_id]
+    launches = [process_site.engine._launch(known, order) for _ in range(4)]
+    await asyncio.gather(*launches)
+    assert (await until_ended(process_site, order)).report.state is RunState.SUCCEEDED
+    assert await log_of(process_site, order) == "ran\n"
+
+
+def test_a_claim_is_made_once(folder: Path) -> None:
+    assert claim(RunFolder(folder), {"pid": 1, "start_ticks": 2})
+    assert not claim(RunFolder(folder), {"pid": 3, "start_ticks": 4})
+    assert not runs.abandon(RunFolder(folder))
+    assert json.loads((folder / "supervisor.json").read_bytes())["pid"] == 1
+
+
+async def test_a_supervisor_that_can_not_start_refuses_the_order_and_leaves_nothing(
+    folder: Path,
+) -> None:
+    site = ProcessSite(folder / "site", supervisor_python="/bin/false")
+    await site.engine.configure([a_pool()])
+    order = an_order()
+    with pytest.raises(EngineRefused):
+        await site.engine.start(order, bundle=None)
+    assert await site.engine.observe() == []
+    site.options["supervisor_python"] = sys.executable
+    site.engine = site.restarted()
+    await site.engine.configure([a_pool()])
+    assert (await run(site, order)).report.state is RunState.SUCCEEDED
+
+
+async def test_the_end_of_the_machine_gives_runs_their_grace(process_site: ProcessSite) -> None:
+    order = an_order("trap 'echo saved; exit 0' TERM; echo ready; while true; do sleep 0.05; done")
+    await process_site.engine.start(order, bundle=None)
+    await until_logged(process_site, order, "ready")
+    os.kill(_supervisor(process_site.run_folder(order)), signal.SIGTERM)
+    seen = await until_ended(process_site, order)
+    assert (seen.report.state, seen.report.reason) == (RunState.LOST, "the site was shut down")
+    assert "saved" in await log_of(process_site, order)
+
+
+async def test_a_fault_of_the_supervisor_ends_the_run_and_names_itself(
+    process_site: ProcessSite,
+) -> None:
+    order = an_order("echo begun; sleep 300", last_task=1)
+    await process_site.engine.start(order, bundle=None)
+    await until_logged(process_site, order, "begun")
+    (process_site.run_folder(order) / "stop.json").write_text("{broken")
+    seen = await until_ended(process_site, order)
+    assert seen.report.state is RunState.FAILED
+    assert seen.report.reason.startswith("the supervisor failed")
+    assert [task.state for task in seen.report.tasks] == [RunState.FAILED] * 2
+
+
+def _supervisor(run_folder: Path) -> int:
+    pid: int = json.loads((run_folder / "supervisor.json").read_bytes())["pid"]
+    return pid
+
+
+def _alive_in(site: ProcessSite, name: str) -> list[str]:
+    """Return the processes whose working directory lies in the site's folder."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cwd"):
+        try:
+            if str(path.readlink()).startswith(str(site.folder)):
+                found.append((path.parent / "cmdline").read_text())
+        except OSError:
+            continue
+    return found
