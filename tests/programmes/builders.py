@@ -115,11 +115,16 @@ class City:
         async with self.database.transaction() as tx:
             return await service.expire_vouchers(tx, now=self.now, limit=limit)
 
-    async def hold(self, payer: VoucherPayer, amount: Money, *, id: UUID | None = None) -> UUID:
-        """Hold an amount of the voucher and of its caps, as a submission does."""
+    async def hold(self, payer: VoucherPayer, amount: Money) -> UUID:
+        hold_id = await self.try_hold(payer, amount)
+        assert hold_id is not None, "neither voucher nor cap is short"
+        return hold_id
+
+    async def try_hold(self, payer: VoucherPayer, amount: Money) -> UUID | None:
+        """Hold an amount of the voucher and of its caps, as a submission does, if it fits."""
         legs = [Leg(payer.account_id, 1), *(Leg(cap.account_id, 1) for cap in payer.caps)]
         request = HoldRequest(
-            hold_id=id or uuid4(),
+            hold_id=uuid4(),
             request_hash=bytes(32),
             organisation_id=self.firm,
             unit=amount.unit,
@@ -131,16 +136,18 @@ class City:
         )
         async with self.database.transaction() as tx:
             [answer] = await ledger.place(tx, [request], now=self.now)
-        assert answer.outcome is HoldOutcome.PLACED, answer
-        return request.hold_id
+        return request.hold_id if answer.outcome is HoldOutcome.PLACED else None
 
     async def release(self, hold_id: UUID) -> None:
         async with self.database.transaction() as tx:
             await ledger.close_holds(tx, [hold_id], reason="tested", now=self.now)
 
-    async def spend(self, payer: VoucherPayer, amount: Money) -> UUID:
-        """Hold an amount, draw on it and be charged all of it at the voucher's expense."""
-        hold_id, draw_id = await self.hold(payer, amount), uuid4()
+    async def spend(self, payer: VoucherPayer, amount: Money) -> None:
+        await self.charge(await self.hold(payer, amount), amount)
+
+    async def charge(self, hold_id: UUID, amount: Money) -> None:
+        """Draw on a hold and be charged all of it, at the voucher's expense alone."""
+        draw_id = uuid4()
         async with self.database.transaction() as tx:
             payable = await ledger.open_account(
                 tx,
@@ -159,7 +166,6 @@ class City:
             [answer] = await ledger.capture(tx, [charge], now=self.now)
             await ledger.close_holds(tx, [hold_id], reason="done", now=self.now)
         assert answer.charged_micros == amount.micros, answer
-        return hold_id
 
 
 async def a_city(database: Database, clock: ManualClock) -> City:

@@ -56,6 +56,17 @@ async def test_ten_publications_at_once_make_one_version(city: City) -> None:
     assert (await city.programme()).available == yuan(50_000_000)
 
 
+async def test_different_publications_at_once_become_versions_one_after_another(
+    city: City,
+) -> None:
+    await city.publish()
+    pots = [60_000_000, 70_000_000, 80_000_000, 90_000_000]
+    published = await asyncio.gather(*(city.publish(a_text(pot=str(pot))) for pot in pots))
+    assert sorted(each.version for each in published) == [2, 3, 4, 5]
+    last = max(published, key=lambda each: each.version)
+    assert (await city.programme()).available == last.pot
+
+
 async def test_a_larger_pot_adds_the_difference_and_a_smaller_one_gives_it_back(
     city: City,
 ) -> None:

@@ -72,13 +72,13 @@ async def publish(
     document = read_document(text)
     canonical = document.canonical()
     sha256 = sha256_of(canonical)
+    current = await _lock(tx, document, organisation_id=organisation_id, now=now)
     replayed = await _publication(tx, publication_id)
     if replayed is not None:
         name, published_version, published_sha256 = replayed
         if published_sha256 != sha256:
             raise KeyReused("this idempotency key published another document")
         return await programme(tx, name, version=published_version)
-    current = await _lock(tx, document, organisation_id=organisation_id, now=now)
     if current.document_sha256 == sha256:
         return await programme(tx, document.name)
     _check_succession(current, document, organisation_id=organisation_id)
@@ -172,15 +172,18 @@ async def _lock(
         rows = await tx.execute(QUERIES["lock_programme"], {"name": document.name})
         row = await rows.fetchone()
         assert row is not None
-    published = row["document"] is not None
+    rows = await tx.execute(
+        QUERIES["version"], {"programme_id": row["id"], "version": row["version"]}
+    )
+    published = await rows.fetchone()
     return _Current(
         id=row["id"],
         organisation_id=row["organisation_id"],
         version=row["version"] if published else 0,
-        document=read_canonical(row["document"]) if published else None,
-        document_sha256=row["document_sha256"],
+        document=read_canonical(published["document"]) if published else None,
+        document_sha256=published["document_sha256"] if published else None,
         pot_account_id=row["pot_account_id"],
-        pot_micros=row["pot_micros"] or 0,
+        pot_micros=published["pot_micros"] if published else 0,
     )
 
 

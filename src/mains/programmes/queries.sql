@@ -9,12 +9,17 @@ VALUES (
 ON CONFLICT (name) DO NOTHING;
 
 -- name: lock_programme
-SELECT p.id, p.name, p.organisation_id, p.currency, p.time_zone, p.version, p.pot_account_id,
-    v.document, v.document_sha256, v.pot_micros
-FROM programmes.programme AS p
-LEFT JOIN programmes.version AS v ON v.programme_id = p.id AND v.version = p.version
-WHERE p.name = %(name)s
-FOR NO KEY UPDATE OF p;
+SELECT id, name, organisation_id, currency, time_zone, version, pot_account_id
+FROM programmes.programme
+WHERE name = %(name)s
+FOR NO KEY UPDATE;
+
+-- Asked in a statement of its own after the lock: one that waits for the lock still sees the
+-- versions as they were when it began to wait.
+-- name: version
+SELECT document, document_sha256, pot_micros
+FROM programmes.version
+WHERE programme_id = %(programme_id)s AND version = %(version)s;
 
 -- name: add_version
 INSERT INTO programmes.version (
