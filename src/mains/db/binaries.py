@@ -90,7 +90,7 @@ def _copy(files: list[PackagePath], target: Path) -> None:
     try:
         root = _wheel_root()
         for file in files:
-            _copy_file(root / file, partial / file, file)
+            copy_file(root / file, partial / file, file)
         for folder, _, _ in os.walk(partial):
             Path(folder).chmod(PUBLIC)
         try:
@@ -102,7 +102,7 @@ def _copy(files: list[PackagePath], target: Path) -> None:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _copy_file(source: Path, target: Path, recorded: PackagePath) -> None:
+def copy_file(source: Path, target: Path, recorded: PackagePath) -> None:
     try:
         content = source.read_bytes()
     except OSError as error:

@@ -1,8 +1,11 @@
 """The embedded Postgres as an instance: one per data folder, or a Postgres that was given."""
 
 import asyncio
+import os
 import shutil
+import stat
 import tempfile
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -15,12 +18,14 @@ from mains.db.account import Account
 from mains.db.cluster import APPLICATION, OWNER, SHORT_FOLDER, SUPERUSER, Cluster, Layout
 from mains.db.folders import PRIVATE, PUBLIC, make_folder
 from mains.db.lock import InstanceLock, holder_of
-from mains.db.process import postmaster
+from mains.db.process import end, postmaster
 from mains.errors import DatabaseUnavailable, SetupMissing
 from mains.settings import Settings
 
 EXTERNAL_VERSION_MIN: Final = 150_000
 CONNECT_SECONDS_MAX: Final = 10
+THROW_AWAY_PREFIX: Final = "mains-throw-away-"
+ABANDONED_SECONDS_MIN: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,16 +125,38 @@ async def running(settings: Settings, *, durable: bool = True) -> AsyncIterator[
 @contextmanager
 def throw_away() -> Iterator[Server]:
     """Give an empty server in a new folder that goes with it; for tests, checks and benches."""
-    folder = Path(tempfile.mkdtemp(prefix="mains-", dir=SHORT_FOLDER))
+    sweep_abandoned()
+    folder = Path(tempfile.mkdtemp(prefix=THROW_AWAY_PREFIX, dir=SHORT_FOLDER))
     folder.chmod(PUBLIC)
     try:
-        server = start(Settings(home=folder / "home", commons=folder / "commons"), durable=False)
+        server = start(_throw_away_settings(folder), durable=False)
         try:
             yield server
         finally:
             server.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def sweep_abandoned() -> None:
+    """End throw-away servers of this user whose process was killed; nobody else would."""
+    for folder in Path(SHORT_FOLDER).glob(f"{THROW_AWAY_PREFIX}*"):
+        try:
+            facts = folder.lstat()
+        except FileNotFoundError:
+            continue
+        young = facts.st_mtime > time.time() - ABANDONED_SECONDS_MIN
+        if facts.st_uid != os.geteuid() or not stat.S_ISDIR(facts.st_mode) or young:
+            continue
+        layout = Layout(_throw_away_settings(folder))
+        if holder_of(layout.lock) is None:
+            if (process := postmaster(layout.data)) is not None:
+                end(process)
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _throw_away_settings(folder: Path) -> Settings:
+    return Settings(home=folder / "home", commons=folder / "commons")
 
 
 def _external(settings: Settings) -> Endpoints:
@@ -154,6 +181,11 @@ def _check_external(url: str, *, variable: str) -> None:
             f"{variable} is no Postgres URL: {str(error).strip()}",
             hint="It looks like postgresql://user:password@host:5432/database.",
         ) from error
+    check_server_version(version, variable=variable)
+
+
+def check_server_version(version: int, *, variable: str) -> None:
+    """Raise SetupMissing for a server that is too old; 150003 stands for 15.3."""
     if version < EXTERNAL_VERSION_MIN:
         raise SetupMissing(
             f"The server of {variable} is Postgres {version // 10_000}; mains needs 15 or newer.",

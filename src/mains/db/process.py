@@ -23,7 +23,7 @@ def postmaster(data: Path) -> psutil.Process | None:
     directory is its data folder for as long as it lives, and a stranger's is not.
     """
     try:
-        pid = int((data / "postmaster.pid").read_text("ascii").split("\n", 1)[0])
+        pid = int((data / "postmaster.pid").read_bytes().split(b"\n", 1)[0])
         process = psutil.Process(pid)
     except (OSError, ValueError, OverflowError, psutil.Error):
         return None
