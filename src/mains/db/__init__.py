@@ -2,5 +2,6 @@
 
 from mains.db.database import Database, Listener, Notice, Transaction
 from mains.db.queries import Queries
+from mains.db.rows import jsonb
 
-__all__ = ["Database", "Listener", "Notice", "Queries", "Transaction"]
+__all__ = ["Database", "Listener", "Notice", "Queries", "Transaction", "jsonb"]

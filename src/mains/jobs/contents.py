@@ -5,10 +5,9 @@ from pathlib import Path
 from uuid import UUID
 
 import anyio
-import orjson
 
 from mains.blobs import bundle
-from mains.db import Queries, Transaction
+from mains.db import Queries, Transaction, jsonb
 from mains.errors import BundleTooLarge, NotFound, QuotaExceeded
 from mains.settings import Settings
 
@@ -50,7 +49,7 @@ async def keep_bundle(
         "size_bytes": size_bytes,
         "kind": "bundle",
     }
-    await tx.execute(QUERIES["put_contents"], {"rows": orjson.dumps([content]), "now": now})
+    await tx.execute(QUERIES["put_contents"], {"rows": jsonb([content]), "now": now})
 
 
 async def check_readable(

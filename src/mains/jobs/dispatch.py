@@ -7,9 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-import orjson
-
-from mains.db import Database, Queries, Transaction
+from mains.db import Database, Queries, Transaction, jsonb
 from mains.errors import StaleFence
 from mains.ids import new_id
 from mains.jobs import rules
@@ -117,7 +115,7 @@ class Dispatcher:
         answers = await ledger.open_draws(tx, draws, now=now)
         refused = [answer for answer in answers if answer.outcome is not DrawOutcome.OPENED]
         assert not refused, f"the ledger has no room for what a hold covers: {refused[0]}"
-        await tx.execute(QUERIES["insert_attempts"], {"rows": orjson.dumps(rows)})
+        await tx.execute(QUERIES["insert_attempts"], {"rows": jsonb(rows)})
         return len(rows)
 
     async def _draw(
@@ -257,7 +255,7 @@ async def _take_tasks(tx: Transaction, assignments: Sequence[Assignment]) -> dic
         for job_id, taken in spans.items()
     ]
     await tx.execute(QUERIES["lock_jobs"], {"ids": list(spans)})
-    found = await tx.execute(QUERIES["take_tasks"], {"rows": orjson.dumps(rows)})
+    found = await tx.execute(QUERIES["take_tasks"], {"rows": jsonb(rows)})
     return {
         row["id"]: list(range(row["fence"] - len(spans[row["id"]]) + 1, row["fence"] + 1))
         for row in await found.fetchall()

@@ -6,8 +6,10 @@ from jobs.job
 join quotes.quote on quote.id = job.quote_id
 where job.id = any(%(ids)s)
 
+-- Quotes are never updated, so that their rows can't be locked: their ids are.
 -- name: lock_quotes
-select id from quotes.quote where id = any(%(ids)s) order by id for no key update
+select pg_advisory_xact_lock(hashtextextended(quote.id::text, 0))
+from (select unnest(%(ids)s::uuid []) as id order by id) as quote
 
 -- name: jobs_of_quotes
 select quote_id, id from jobs.job where quote_id = any(%(ids)s)
@@ -472,7 +474,12 @@ select
   job.tasks_succeeded + job.tasks_failed + job.tasks_cancelled as tasks_done, job.reason,
   job.submitted_at, job.started_at, job.ended_at, job.settled_at, job.quote_id, job.spec,
   quote.currency, quote.ceiling,
-  coalesce((select sum(c) from unnest(hold.captured) as c), 0)::bigint as charged,
+  coalesce(
+    (
+      select sum(draw.charged) from ledger.draw
+      where draw.hold_id = job.id and draw.state <> 'absorbed'
+    ), 0
+  )::bigint as charged,
   (
     select coalesce(array_agg(distinct site.name), '{}')
     from jobs.attempt
@@ -482,7 +489,6 @@ select
 from jobs.job
 join parties.organisation on organisation.id = job.organisation_id
 join quotes.quote on quote.id = job.quote_id
-join ledger.hold on hold.id = job.id
 where (%(id)s::uuid is null or job.id = %(id)s)
   and (%(organisation_id)s::uuid is null or job.organisation_id = %(organisation_id)s)
   and (%(state)s::text is null or job.state = %(state)s)
@@ -495,7 +501,7 @@ select
   attempt.id, site.name as site, pool.name as pool, attempt.state, attempt.fence,
   attempt.first_task, attempt.last_task, attempt.assigned_at, attempt.started_at, attempt.ended_at,
   attempt.unit_milliseconds, attempt.currency, attempt.reason,
-  coalesce((select sum(c) from unnest(draw.captured) as c), 0)::bigint as charged,
+  case when draw.state = 'absorbed' then 0 else draw.charged end as charged,
   attempt.tariff_id, attempt.price_micros, attempt.rates_bps, pool.unit, attempt.pool_id
 from jobs.attempt
 join sites.site on site.id = attempt.site_id

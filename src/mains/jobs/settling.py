@@ -7,9 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import orjson
-
-from mains.db import Queries, Transaction
+from mains.db import Queries, Transaction, jsonb
 from mains.jobs.rules import Attempt, Ending, JobState, TaskEnd, multirange, outcome, spans
 from mains.ledger import service as ledger
 from mains.wire.agent import ArtefactReport
@@ -41,7 +39,7 @@ async def settle(
     over_quota = await _keep_artefacts(tx, ended, organisation_bytes_max, now=now)
     await tx.execute(
         QUERIES["end_attempts"],
-        {"rows": orjson.dumps([_attempt_row(e) for e in ended]), "now": now},
+        {"rows": jsonb([_attempt_row(e) for e in ended]), "now": now},
     )
     await _put_tasks(tx, ended, over_quota)
     closings = [(e.attempt.attempt_id, e.ending.absorb) for e in ended]
@@ -63,7 +61,7 @@ async def count(
     """
     rows = _count_rows(ended, cancelled)
     last = {each.attempt.job_id: each.ending for each in ended}
-    found = await tx.execute(QUERIES["count_ends"], {"rows": orjson.dumps(rows)})
+    found = await tx.execute(QUERIES["count_ends"], {"rows": jsonb(rows)})
     finished: list[dict[str, Any]] = []
     going: list[UUID] = []
     for job in await found.fetchall():
@@ -81,7 +79,7 @@ async def count(
 async def finish(tx: Transaction, jobs: Sequence[Mapping[str, Any]], *, now: datetime) -> None:
     """Give jobs their final state and close their holds: {id, state, reason} each."""
     await ledger.close_holds(tx, [job["id"] for job in jobs], reason="settled", now=now)
-    rows = orjson.dumps([dict(job) for job in jobs])
+    rows = jsonb([dict(job) for job in jobs])
     await tx.execute(QUERIES["finish_jobs"], {"rows": rows, "now": now})
 
 
@@ -136,10 +134,8 @@ async def _keep_artefacts(
                 "kind": "artefact",
             }
             artefacts.append(_artefact_row(each.attempt, artefact))
-    await tx.execute(
-        QUERIES["put_contents"], {"rows": orjson.dumps(list(contents.values())), "now": now}
-    )
-    await tx.execute(QUERIES["put_artefacts"], {"rows": orjson.dumps(artefacts)})
+    await tx.execute(QUERIES["put_contents"], {"rows": jsonb(list(contents.values())), "now": now})
+    await tx.execute(QUERIES["put_artefacts"], {"rows": jsonb(artefacts)})
     return over
 
 
@@ -172,7 +168,7 @@ async def _put_tasks(tx: Transaction, ended: Sequence[Ended], over_quota: set[UU
         for task in each.ending.done
     ]
     if rows:
-        await tx.execute(QUERIES["put_tasks"], {"rows": orjson.dumps(rows)})
+        await tx.execute(QUERIES["put_tasks"], {"rows": jsonb(rows)})
 
 
 def _task_row(attempt: Attempt, task: TaskEnd, *, over_quota: bool) -> dict[str, Any]:
@@ -197,7 +193,7 @@ async def _add_usage(tx: Transaction, ended: Sequence[Ended], *, now: datetime) 
         {"organisation_id": organisation_id, "unit_milliseconds": milliseconds}
         for organisation_id, milliseconds in used.items()
     ]
-    await tx.execute(QUERIES["add_usage"], {"rows": orjson.dumps(rows), "now": now})
+    await tx.execute(QUERIES["add_usage"], {"rows": jsonb(rows), "now": now})
 
 
 def _count_rows(ended: Sequence[Ended], cancelled: Mapping[UUID, int]) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import orjson
 
-from mains.db import Queries, Transaction
+from mains.db import Queries, Transaction, jsonb
 from mains.errors import (
     InsufficientFunds,
     KeyReused,
@@ -108,7 +108,7 @@ async def bind(
     await quotes.store(tx, fresh)
     deadline = now + terms.queue_deadline
     rows = [_row(batch.submissions[i], batch.bound[i], box, deadline, now) for i in placed]
-    await tx.execute(QUERIES["insert_jobs"], {"rows": orjson.dumps(rows)})
+    await tx.execute(QUERIES["insert_jobs"], {"rows": jsonb(rows)})
 
 
 async def _answer_known(tx: Transaction, batch: Batch) -> None:

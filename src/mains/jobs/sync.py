@@ -12,7 +12,7 @@ from uuid import UUID
 
 import orjson
 
-from mains.db import Queries, Transaction
+from mains.db import Queries, Transaction, jsonb
 from mains.jobs import rules
 from mains.jobs.rules import Attempt, JobState
 from mains.jobs.secrets import SecretBox
@@ -225,7 +225,7 @@ async def _advance(
         if report.state.value != attempt.state:
             jobs.add(attempt.job_id)
     if rows:
-        await tx.execute(QUERIES["advance_attempts"], {"rows": orjson.dumps(rows), "now": now})
+        await tx.execute(QUERIES["advance_attempts"], {"rows": jsonb(rows), "now": now})
     if jobs:
         await tx.execute(QUERIES["refresh_states"], {"ids": sorted(jobs)})
 

@@ -6,9 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-import orjson
-
-from mains.db import Queries, Transaction
+from mains.db import Queries, Transaction, jsonb
 from mains.errors import InsufficientFunds, MainsError, NoOffer, NotFound
 from mains.parties import service as parties
 from mains.programmes import service as programmes
@@ -145,7 +143,7 @@ def decide(wanted: Wanted, seen: Market, *, valid: timedelta, now: datetime) -> 
 
 async def store(tx: Transaction, quotes: Sequence[Quote]) -> None:
     """Insert quotes; one that is there already stays as it is."""
-    await tx.execute(QUERIES["insert_quotes"], {"rows": orjson.dumps([_row(q) for q in quotes])})
+    await tx.execute(QUERIES["insert_quotes"], {"rows": jsonb([_row(q) for q in quotes])})
 
 
 async def load(tx: Transaction, quote_ids: Sequence[UUID]) -> dict[UUID, Quote]:
