@@ -1,6 +1,7 @@
 """Orders, folders and waiting, the same for every engine."""
 
 import asyncio
+import os
 import shutil
 import tempfile
 import time
@@ -81,6 +82,12 @@ def a_stop(order: StartOrder, **changes: Any) -> StopOrder:
     return StopOrder.model_validate({**stop, **changes})
 
 
+def uid_base() -> int:
+    """Return a range of uids for each worker; runs of two sites with one uid would be refused."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+    return 2_000_000_000 + 1_000 * int(worker)
+
+
 class Waiting(Protocol):
     """An engine under test, and how its time passes."""
 
@@ -105,7 +112,7 @@ class ProcessSite:
 
     def __init__(self, folder: Path, **options: Any) -> None:
         self.folder = folder
-        self.options = options
+        self.options = {"uid_base": uid_base(), **options}
         self.engine = self.restarted()
 
     def restarted(self) -> ProcessEngine:

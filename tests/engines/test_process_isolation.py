@@ -281,16 +281,17 @@ def _as_nobody(scenario: Callable[[], Coroutine[None, None, None]]) -> None:
     answer, word = os.pipe()
     pid = os.fork()
     if pid == 0:
+        status = 1
         try:
             os.setgroups([])
             os.setresgid(NOBODY, NOBODY, NOBODY)
             os.setresuid(NOBODY, NOBODY, NOBODY)
             asyncio.run(scenario())
-            os._exit(0)
-        except BaseException:  # noqa: BLE001 -- told to the parent
-            os.write(word, traceback.format_exc().encode())
+            status = 0
         finally:
-            os._exit(1)
+            if status:
+                os.write(word, traceback.format_exc().encode())
+            os._exit(status)
     os.close(word)
     with os.fdopen(answer, "rb") as file:
         told = file.read().decode()

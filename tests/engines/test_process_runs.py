@@ -1,5 +1,6 @@
 """What a run finds, how it is limited and ended: the process engine's own promises."""
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -268,6 +269,23 @@ async def test_more_runs_than_slots_are_refused_until_one_has_ended(folder: Path
         await site.engine.start(second, bundle=None)
     await until_ended(site, first)
     assert (await run(site, second)).report.state is RunState.SUCCEEDED
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives runs their own users")
+async def test_two_sites_with_one_range_of_uids_never_give_one_uid_to_two_runs(
+    folder: Path,
+) -> None:
+    sites = [ProcessSite(folder / name) for name in ("one", "two")]
+    orders = [an_order("id -u; sleep 30") for _ in sites]
+    for site, order in zip(sites, orders, strict=True):
+        await site.engine.configure([a_pool()])
+        await site.engine.start(order, bundle=None)
+    logs = [
+        await until_logged(site, order, "\n") for site, order in zip(sites, orders, strict=True)
+    ]
+    assert len(set(logs)) == 2
+    for site in sites:
+        await site.close()
 
 
 async def test_outputs_over_the_bound_are_told_in_the_log(process_site: ProcessSite) -> None:

@@ -28,7 +28,16 @@ import psutil
 from mains.blobs import bundle as bundles
 from mains.clock import Clock, SystemClock
 from mains.engines.base import Observation, OutputFile
-from mains.engines.process import cgroups, devices, isolation, outputs, processes, runs, toolchain
+from mains.engines.process import (
+    cgroups,
+    devices,
+    isolation,
+    outputs,
+    processes,
+    runs,
+    toolchain,
+    uids,
+)
 from mains.engines.process.folder import (
     SLOT_FOLDERS,
     Json,
@@ -222,7 +231,8 @@ class ProcessEngine:
         slots = {run.plan["slot"] for run in live} | {slot for slot, _ in self._preparing.values()}
         taken = {index for run in live for index in run.plan["devices"]}
         taken.update(index for _, indices in self._preparing.values() for index in indices)
-        slot = next((slot for slot in range(len(self._uids)) if slot not in slots), None)
+        free_slots = (slot for slot in range(len(self._uids)) if slot not in slots)
+        slot = next((slot for slot in free_slots if self._is_nobodys(slot)), None)
         if slot is None:
             raise EngineRefused(f"all {len(self._uids)} slots for runs are taken here")
         wanted = 0 if self._pools[order.pool_id].unit == CPU_UNIT else order.units
@@ -231,6 +241,9 @@ class ProcessEngine:
             raise EngineRefused(f"{wanted} accelerators are wanted and {len(free)} are free here")
         self._preparing[order.attempt_id] = (slot, free[:wanted])
         return slot, free[:wanted]
+
+    def _is_nobodys(self, slot: int) -> bool:
+        return self._isolation != "uid" or uids.is_free(self._uids[slot])
 
     def _prepare(
         self,

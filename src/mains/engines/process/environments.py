@@ -24,7 +24,8 @@ SETUP_SCRIPT: Final = """
 set -e
 "$MAINS_UV" venv --quiet --no-project --no-config --python "$MAINS_PYTHON" "$VIRTUAL_ENV"
 if [ -n "$MAINS_PIP_WHEEL" ]; then
-  "$MAINS_UV" pip install --quiet --no-config --offline --no-index --no-deps "$MAINS_PIP_WHEEL"
+  UV_COMPILE_BYTECODE=0 "$MAINS_UV" pip install --quiet --no-config --offline --no-index \\
+    --no-deps "$MAINS_PIP_WHEEL"
 else
   printf '#!/bin/sh\\nexec "%s" pip "$@"\\n' "$MAINS_UV" > "$VIRTUAL_ENV/bin/pip"
   chmod 755 "$VIRTUAL_ENV/bin/pip"

@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, NoReturn
 
-from mains.engines.process import cgroups, child, environments, processes
+from mains.engines.process import cgroups, child, environments, processes, uids
 from mains.engines.process.contract import run_environment, setup_environment
 from mains.engines.process.folder import (
     Json,
@@ -87,6 +87,7 @@ class Supervisor:
         self._tasks: list[Json] = []
         self._current: Json | None = None
         self._state = "staging"
+        self._uid_lock: int | None = None
         self._meter = Meter(
             self._confinement.groups, units=self._order["units"], carried=self._plan["carried"]
         )
@@ -119,6 +120,10 @@ class Supervisor:
 
     def _begin(self) -> None:
         child.adopt_orphans()
+        if self._confinement.uid is not None:
+            self._uid_lock = uids.hold(self._confinement.uid)
+            if self._uid_lock is None:
+                raise BlockingIOError("its uid is in use by another site of this host")
         self._watch.listen()
         cgroups.create(
             self._confinement.groups,
@@ -243,11 +248,14 @@ class Supervisor:
 
     def _end(self) -> None:
         """Leave nothing behind for the next run that gets this run's uid."""
+        if self._confinement.uid is not None and self._uid_lock is None:
+            return
         self._watch.end_everything()
         self._meter.sample()
         cgroups.remove(self._confinement.groups)
-        if self._confinement.uid is not None:
+        if self._confinement.uid is not None and self._uid_lock is not None:
             scrub_shared_folders(self._confinement.uid)
+            uids.release(self._uid_lock)
 
     def _give_up(self, fault: Exception) -> None:
         """End the run after a fault of our own or of the machine, such as a full disk."""
