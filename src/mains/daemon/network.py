@@ -119,8 +119,18 @@ def _site(client: Client, settings: Settings, name: str, price: str) -> None:
     except AlreadyExists:
         token = client.join_token(name)
     subprocess.run(
-        [sys.executable, "-m", "mains.daemon.agent", "--folder", str(folder), "--join-only"],
+        [
+            sys.executable,
+            "-m",
+            "mains.daemon.agent",
+            "--folder",
+            str(folder),
+            "--join",
+            "-",
+            "--join-only",
+        ],
         input=token.token.encode(),
+        stdout=subprocess.DEVNULL,
         check=True,
         env={**os.environ, "MAINS_HOME": str(settings.home)},
     )

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -49,7 +50,7 @@ async def serve(settings: Settings) -> None:
         tasks += [asyncio.create_task(child.keep()) for child in children]
         state.write(settings.state_file)
         log.info("up", url=state.url)
-        agents = asyncio.create_task(_keep_agents(settings, children, tasks))
+        agents = asyncio.create_task(_keep_agents(settings, state.url, children, tasks))
         await _told_to_end()
         for task in (agents, *tasks):
             task.cancel()
@@ -79,13 +80,25 @@ async def prepare(settings: Settings, endpoints: embedded.Endpoints) -> None:
 
 def listen(settings: Settings) -> socket.socket:
     """Open the port here, so that it stays the same however often the API is started again."""
+    port_file = settings.home / "port"
+    remembered = settings.listen_port or _remembered(port_file)
+    for port in dict.fromkeys((remembered, settings.listen_port)):
+        with contextlib.suppress(OSError):
+            listening = socket.create_server((settings.listen_host, port), backlog=1024)
+            port_file.write_text(str(listening.getsockname()[1]), "utf-8")
+            return listening
+    raise AlreadyRunning(
+        f"port {settings.listen_port} of {settings.listen_host} is taken",
+        hint="Choose another with MAINS_LISTEN_PORT, or 0 for any free one.",
+    )
+
+
+def _remembered(port_file: Path) -> int:
+    """Return the port of the last start, so that agents and contexts find the server again."""
     try:
-        return socket.create_server((settings.listen_host, settings.listen_port), backlog=1024)
-    except OSError as error:
-        raise AlreadyRunning(
-            f"port {settings.listen_port} of {settings.listen_host} is taken",
-            hint="Choose another with MAINS_LISTEN_PORT, or 0 for any free one.",
-        ) from error
+        return int(port_file.read_text("utf-8"))
+    except (OSError, ValueError):
+        return 0
 
 
 def _state(listening: socket.socket, endpoints: embedded.Endpoints) -> State:
@@ -128,7 +141,7 @@ async def _keep_database(server: embedded.Server) -> None:
 
 
 async def _keep_agents(
-    settings: Settings, children: list[Child], tasks: list[asyncio.Task[None]]
+    settings: Settings, url: str, children: list[Child], tasks: list[asyncio.Task[None]]
 ) -> None:
     """Run an agent for every site folder of this instance, new ones included."""
     known: set[Path] = set()
@@ -140,7 +153,7 @@ async def _keep_agents(
                 child = Child(
                     f"agent {folder.name}",
                     "mains.daemon.agent",
-                    ["--folder", str(folder)],
+                    ["--folder", str(folder), "--url", url],
                     environment=environment,
                 )
                 children.append(child)
