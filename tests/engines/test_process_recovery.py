@@ -209,6 +209,20 @@ async def test_a_supervisor_that_can_not_start_refuses_the_order_and_leaves_noth
     assert (await run(site, order)).report.state is RunState.SUCCEEDED
 
 
+async def test_a_supervisor_that_does_not_answer_in_time_never_begins_the_run(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mains.engines.process.engine.LAUNCH_SECONDS_MAX", 0.1)
+    slow = folder / "slow-python"
+    slow.write_text(f'#!/bin/sh\nsleep 0.3; exec {sys.executable} "$@"\n')
+    slow.chmod(0o755)
+    site = ProcessSite(folder / "site", supervisor_python=str(slow))
+    await site.engine.configure([a_pool()])
+    with pytest.raises(EngineRefused, match="did not answer"):
+        await site.engine.start(an_order(), bundle=None)
+    assert await site.engine.observe() == []
+
+
 async def test_the_end_of_the_machine_gives_runs_their_grace(process_site: ProcessSite) -> None:
     order = an_order("trap 'echo saved; exit 0' TERM; echo ready; while true; do sleep 0.05; done")
     await process_site.engine.start(order, bundle=None)

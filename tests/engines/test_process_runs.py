@@ -239,6 +239,16 @@ async def test_a_pool_reports_no_more_than_its_share_of_the_host(
     assert report.memory_bytes < 2**50
 
 
+async def test_a_bundle_that_can_not_be_unpacked_is_refused_and_leaves_nothing(
+    process_site: ProcessSite, folder: Path
+) -> None:
+    (folder / "bundle").write_bytes(b"no archive at all")
+    with pytest.raises(EngineRefused, match="prepared"):
+        await process_site.engine.start(an_order(), bundle=folder / "bundle")
+    assert await process_site.engine.observe() == []
+    assert list((process_site.folder / "runs").iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [

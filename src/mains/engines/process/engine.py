@@ -50,7 +50,7 @@ from mains.engines.process.folder import (
 from mains.engines.process.halts import boottime
 from mains.engines.process.runs import Run
 from mains.engines.process.tasklog import TaskLog
-from mains.errors import EngineRefused, EngineUnreachable, NotFound
+from mains.errors import BadInput, EngineRefused, NotFound
 from mains.wire.agent import PoolOrder, PoolReport, StartOrder, StopOrder
 
 UID_BASE: Final = 2_000_000_000
@@ -141,6 +141,8 @@ class ProcessEngine:
                         self._prepare, order, bundle, reserved=reserved, carried=carried
                     )
                     self._runs[order.attempt_id] = known
+                except (BadInput, OSError) as error:
+                    raise EngineRefused(f"the run could not be prepared: {error}") from error
                 finally:
                     del self._preparing[order.attempt_id]
             if known.holder is None:
@@ -326,7 +328,11 @@ class ProcessEngine:
         }
 
     async def _launch(self, run: Run, order: StartOrder) -> None:
-        """Start a supervisor; of any number that are started, one wins the claim."""
+        """Start a supervisor; of any number that are started, one wins the claim.
+
+        The claim decides what happened: without one, taking it ourselves makes sure that the
+        run never begins, however late a supervisor may wake up.
+        """
         confidential = {
             "secrets": order.secrets,
             "network_environ": toolchain.network_environment(self._environ),
@@ -345,20 +351,16 @@ class ProcessEngine:
             )
             async with asyncio.timeout(LAUNCH_SECONDS_MAX):
                 await launcher.communicate(json.dumps(confidential).encode())
+            reason = f"ended at once with {launcher.returncode}"
+        except TimeoutError:
+            launcher.kill()
+            reason = f"did not answer within {LAUNCH_SECONDS_MAX} s"
         except OSError as error:
-            self._withdraw(run)
-            raise EngineRefused(f"no supervisor could be started: {error}") from error
-        except TimeoutError as error:
-            raise EngineUnreachable("the supervisor did not answer; it may have started") from error
-        run.holder = read_json(run.folder.claim)
-        if run.holder is None:
-            self._withdraw(run)
-            raise EngineRefused(f"the supervisor ended at once with {launcher.returncode}")
-
-    def _withdraw(self, run: Run) -> None:
-        """Take back a run that no supervisor has claimed, so that none ever will."""
+            reason = f"could not be started: {error}"
         if runs.abandon(run.folder):
             self._remove(run)
+            raise EngineRefused(f"the run's supervisor {reason}")
+        run.holder = read_json(run.folder.claim)
 
     async def _supersede(self, run: Run) -> Json:
         """End the run of an older fence and drop it; return what it had used, to count on."""
