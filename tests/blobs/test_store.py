@@ -3,7 +3,7 @@
 import hashlib
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from mains.errors import (
     StorageUnavailable,
     StoreCorrupt,
 )
+from tests.blobs.s3 import Bucket, a_bucket
 
 pytestmark = pytest.mark.anyio
 
@@ -63,13 +64,62 @@ async def test_what_was_put_is_got_by_its_hash(tmp_path: Path) -> None:
     assert (tmp_path / "blobs").stat().st_mode & 0o777 == 0o700
 
 
-async def test_a_store_by_url_behaves_the_same() -> None:
-    store = Store.open("memory:///")
-    stored = await store.put(parts(b"one"), expected=sha256(b"one"), bytes_max=10)
-    assert await read(store, stored.sha256) == b"one"
-    assert await store.sweep(before=datetime.now(UTC) + timedelta(hours=1)) == 0
-    await store.delete(stored.sha256)
-    assert not await store.has(stored.sha256)
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
+    with a_bucket() as bucket:
+        monkeypatch.setenv("AWS_ENDPOINT", bucket.url)
+        monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+        monkeypatch.setenv("AWS_REGION", "any")
+        yield bucket
+
+
+async def test_a_store_over_s3_behaves_the_same(bucket: Bucket) -> None:
+    store = Store.open("s3://city/blobs")
+    small = await store.put(parts(b"one"), expected=sha256(b"one"), bytes_max=10)
+    content = os.urandom(MEBIBYTE) * 20
+    large = await store.put(parts(content), expected=None, bytes_max=len(content))
+    assert await read(store, small.sha256) == b"one"
+    assert await read(store, large.sha256) == content
+    assert await store.size(large.sha256) == len(content)
+    with pytest.raises(RequestInvalid):
+        await store.put(parts(b"two"), expected=sha256(b"one"), bytes_max=10)
+    with pytest.raises(BundleTooLarge):
+        await store.put(parts(content), expected=None, bytes_max=10)
+    digits = small.sha256.removeprefix("sha256:")
+    assert f"blobs/{digits[:2]}/{digits[2:]}" in bucket.objects
+    assert len(bucket.objects) == 2
+    assert bucket.uploads == {}
+    await store.delete(small.sha256)
+    assert not await store.has(small.sha256)
+    with pytest.raises(NotFound):
+        await store.get(small.sha256)
+
+
+async def test_what_interrupted_puts_left_in_s3_is_swept(bucket: Bucket) -> None:
+    store = Store.open("s3://city/blobs")
+    stored = await store.put(parts(b"kept"), expected=None, bytes_max=10)
+    bucket.objects["blobs/incoming/left"] = b"half"
+    assert await store.sweep(before=datetime(2026, 1, 5, tzinfo=UTC)) == 0
+    assert await store.sweep(before=datetime(2026, 1, 6, tzinfo=UTC)) == 1
+    assert await store.has(stored.sha256)
+
+
+async def test_a_store_that_refuses_us_is_unavailable(bucket: Bucket) -> None:
+    store = Store.open("s3://city/blobs")
+    stored = await store.put(parts(b"kept"), expected=None, bytes_max=10)
+    bucket.failing = True
+    with pytest.raises(StorageUnavailable):
+        await store.put(parts(b"new"), expected=None, bytes_max=10)
+    with pytest.raises(StorageUnavailable):
+        await store.get(stored.sha256)
+    with pytest.raises(StorageUnavailable):
+        await store.has(stored.sha256)
+    with pytest.raises(StorageUnavailable):
+        await store.delete(stored.sha256)
+    with pytest.raises(StorageUnavailable):
+        await store.sweep(before=datetime.now(UTC))
 
 
 async def test_nothing_is_a_blob_too(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ import pwd
 import shutil
 import subprocess
 import sys
-import sysconfig
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -192,7 +191,7 @@ def a_person(name: str) -> Iterator[Person]:
 
 def copy_clone(target: Path) -> None:
     """Copy mains and the packages that its db needs: someone else's home is closed to others."""
-    site = Path(sysconfig.get_paths()["purelib"])
+    site = Path(psycopg.__file__).parents[1]
     ignored = shutil.ignore_patterns(*UNUSED)
     target.mkdir(mode=0o755)
     for source in (path for name in PACKAGES for path in site.glob(f"{name}*")):
