@@ -91,6 +91,7 @@ SELECT
 FROM ledger.account WHERE owner_id = %(owner_id)s AND limited
 ORDER BY kind, unit, scope;
 
+-- An entry between two accounts of one owner comes twice, and never on two pages.
 -- name: owner_entries
 SELECT
     e.seq, e.txn, e.hold_id, e.draw_id, e.sequence, e.kind, e.debit, e.credit, e.pending,
@@ -104,4 +105,4 @@ CROSS JOIN LATERAL (
      WHERE x.credit = a.id AND x.seq < %(before)s ORDER BY x.seq DESC LIMIT %(limit)s)
 ) AS e
 WHERE a.owner_id = %(owner_id)s AND a.limited
-ORDER BY e.seq DESC LIMIT %(limit)s;
+ORDER BY e.seq DESC FETCH FIRST %(limit)s ROWS WITH TIES;

@@ -1,10 +1,14 @@
-"""The HTTP door of money: deposits, balances, entries."""
+"""The HTTP door of the ledger: deposits, balances, entries."""
 
+from datetime import datetime
 from typing import Annotated, Final
+from uuid import UUID
 
 from fastapi import APIRouter, Query
+from psycopg.rows import DictRow
 
-from mains.errors import AmountInvalid, ForeignOrganisation, KeyReused
+from mains.db import Transaction
+from mains.errors import AmountInvalid, KeyReused
 from mains.ledger import service
 from mains.ledger.values import AccountKind, OwnedAccount, TransferOutcome
 from mains.parties import service as parties
@@ -26,126 +30,140 @@ from mains.wire.ledger import (
 )
 from mains.wire.parties import Role
 
-router: Final = APIRouter(prefix="/v1", tags=["ledger"])
+PAGE: Final = 100
+PAGE_MAX: Final = 1_000
+DEPOSITS: Final = "deposits"
 
-PAGE_MAX: Final = 500
+router: Final = APIRouter(prefix="/v1", tags=["ledger"])
 
 
 @router.post("/organisations/{reference}/deposits", status_code=201)
 async def deposit(
     reference: str,
-    request: DepositRequest,
+    asked: DepositRequest,
     caller: CallerDependency,
     key: IdempotencyKey,
     tx: TransactionDependency,
     now: NowDependency,
 ) -> DepositView:
-    """Book money that was received for an organisation; sent again, it is booked once."""
+    """Enter money that an organisation has paid in; once per idempotency key."""
     caller.require(Role.ADMINISTRATOR)
     organisation = await parties.organisation(tx, reference)
-    amount = _amount(request)
-    own = await service.open_account(
-        tx,
-        kind=AccountKind.OWN,
-        unit=amount.unit,
-        owner_id=organisation.id,
-        scope="",
-        limited=True,
-        now=now,
-    )
-    world = await service.open_account(
-        tx,
-        kind=AccountKind.WORLD,
-        unit=amount.unit,
-        owner_id=None,
-        scope="",
-        limited=False,
-        now=now,
+    money = _positive(asked)
+    debit, credit = await _deposit_accounts(
+        tx, organisation_id=organisation.id, unit=money.unit, now=now
     )
     answer = await service.transfer(
         tx,
         transfer_id=key,
-        debit=world,
-        credit=own,
-        amount_micros=amount.micros,
-        reason=request.reason,
+        debit=debit,
+        credit=credit,
+        amount_micros=money.micros,
+        reason="deposit",
         actor_id=caller.person_id,
         now=now,
     )
     if answer.outcome is TransferOutcome.CONFLICT:
-        raise KeyReused("this idempotency key was used for another transfer")
-    accounts = await service.accounts_of(tx, organisation.id)
-    (account,) = (each for each in accounts if each.account_id == own)
-    return DepositView(id=key, amount=Amount.of(amount), account=_account(account))
+        raise KeyReused("this idempotency key was used before for another deposit")
+    return DepositView(deposit_id=key, organisation=organisation.name, deposited=Amount.of(money))
 
 
 @router.get("/organisations/{reference}/balance")
 async def balance(
     reference: str, caller: CallerDependency, tx: TransactionDependency
 ) -> BalanceView:
-    """Return an organisation's own money, its vouchers, and what its caps leave."""
+    """Say what an organisation has: own money, vouchers, and what is left under its caps."""
     organisation = await parties.organisation(tx, reference)
     caller.require_sight(organisation.id)
-    accounts = await service.accounts_of(tx, organisation.id)
+    owned = await service.accounts_of(tx, organisation.id)
     return BalanceView(
-        organisation=organisation.name, accounts=[_account(each) for each in accounts]
+        organisation=organisation.name, accounts=[_account_view(account) for account in owned]
     )
 
 
-@router.get("/accounts/{account_id}/entries")
+@router.get("/organisations/{reference}/entries")
 async def entries(
-    account_id: int,
+    reference: str,
     caller: CallerDependency,
     tx: TransactionDependency,
-    before: int | None = None,
-    limit: Annotated[int, Query(ge=1, le=PAGE_MAX)] = 100,
+    before: Annotated[int | None, Query(ge=1, le=service.SEQ_MAX)] = None,
+    limit: Annotated[int, Query(ge=1, le=PAGE_MAX)] = PAGE,
 ) -> EntryPage:
-    """Return the entries of an account, newest first; one's own, or any for who sees all."""
-    accounts = await service.accounts_of(tx, caller.organisation_id)
-    if not caller.sees_all and account_id not in {each.account_id for each in accounts}:
-        raise ForeignOrganisation("this account is not your organisation's")
-    found = await service.account_entries(tx, account_id, limit=limit, before_seq=before)
+    """List what happened to an organisation's accounts, newest first."""
+    organisation = await parties.organisation(tx, reference)
+    caller.require_sight(organisation.id)
+    rows = await service.owner_entries(tx, organisation.id, limit=limit, before_seq=before)
     return EntryPage(
-        entries=[
-            EntryView(
-                seq=entry.seq,
-                kind=entry.kind,
-                hold_id=entry.hold_id,
-                draw_id=entry.draw_id,
-                debit=entry.debit,
-                credit=entry.credit,
-                pending=decimal_string(entry.pending_micros),
-                posted=decimal_string(entry.posted_micros),
-                reason=entry.reason or "",
-                at=entry.at,
-            )
-            for entry in found
-        ],
-        next_before=found[-1].seq if len(found) == limit else None,
+        entries=[_entry_view(row) for row in rows],
+        next_before=rows[-1]["seq"] if len(rows) >= limit else None,
     )
 
 
-def _amount(request: DepositRequest) -> Money:
+def _positive(asked: DepositRequest) -> Money:
     try:
-        amount = Money.parse(request.amount, request.currency)
+        money = Money.parse(asked.amount, asked.currency)
     except ValueError as error:
         raise AmountInvalid(str(error)) from error
-    if amount.micros <= 0:
-        raise AmountInvalid("a deposit is more than nothing", hint="Give a positive amount.")
-    return amount
+    if money.micros <= 0:
+        raise AmountInvalid("a deposit is a positive amount")
+    return money
 
 
-def _account(account: OwnedAccount) -> AccountView:
-    def amount(micros: int) -> Amount:
-        return Amount(amount=decimal_string(micros), currency=account.unit)
+async def _deposit_accounts(
+    tx: Transaction, *, organisation_id: UUID, unit: str, now: datetime
+) -> tuple[int, int]:
+    """Return where deposits come from and where this organisation's own money lies."""
+    world = await service.open_account(
+        tx,
+        kind=AccountKind.WORLD,
+        unit=unit,
+        owner_id=None,
+        scope=DEPOSITS,
+        limited=False,
+        now=now,
+    )
+    own = await service.open_account(
+        tx,
+        kind=AccountKind.OWN,
+        unit=unit,
+        owner_id=organisation_id,
+        scope="",
+        limited=True,
+        now=now,
+    )
+    return world, own
 
+
+def _account_view(account: OwnedAccount) -> AccountView:
     room = account.room
-    return AccountView(
-        id=account.account_id,
-        kind=account.kind.value,
-        scope=account.scope,
-        credited=amount(room.credits_micros),
-        spent=amount(room.debits_micros),
-        held=amount(room.pending_micros),
-        available=amount(room.available_micros or 0),
+    assert room.available_micros is not None
+    return AccountView.model_validate(
+        {
+            "account_id": account.account_id,
+            "kind": account.kind.value,
+            "scope": account.scope,
+            "currency": account.unit,
+            "granted": decimal_string(room.credits_micros),
+            "spent": decimal_string(room.debits_micros),
+            "held": decimal_string(room.pending_micros),
+            "available": decimal_string(room.available_micros),
+        }
+    )
+
+
+def _entry_view(row: DictRow) -> EntryView:
+    debited = row["debit"] == row["account_id"]
+    return EntryView(
+        seq=row["seq"],
+        at=row["at"],
+        kind=row["kind"],
+        account_id=row["account_id"],
+        account_kind=row["account_kind"],
+        scope=row["scope"],
+        currency=row["unit"],
+        moved=decimal_string(-row["posted"] if debited else row["posted"]),
+        held=decimal_string(row["pending"] if debited else 0),
+        hold_id=row["hold_id"],
+        draw_id=row["draw_id"],
+        reason=row["reason"],
     )

@@ -74,6 +74,7 @@ __all__ = [
     "expire",
     "open_account",
     "open_draws",
+    "owner_entries",
     "place",
     "rooms",
     "statement",
@@ -353,6 +354,21 @@ async def accounts_of(tx: Transaction, owner_id: UUID) -> list[OwnedAccount]:
         )
         for row in await cursor.fetchall()
     ]
+
+
+async def owner_entries(
+    tx: Transaction, owner_id: UUID, *, limit: int, before_seq: int | None = None
+) -> list[DictRow]:
+    """Return rows of the entries on an owner's limited accounts, newest first.
+
+    One entry comes once for each of its sides that the owner has, with that account's names; the
+    two are never parted, so there may be one row more than the limit.
+    """
+    cursor = await tx.execute(
+        QUERIES["owner_entries"],
+        {"owner_id": owner_id, "limit": limit, "before": before_seq or SEQ_MAX},
+    )
+    return await cursor.fetchall()
 
 
 def _rounds(ids: Sequence[UUID]) -> Iterator[list[int]]:

@@ -1,34 +1,40 @@
-"""Deposits, balances and entries as the control plane shows them."""
+"""Money as the control plane shows it: deposits, balances, entries."""
 
-from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
-from pydantic import Field
-
-from mains.wire.base import Amount, DecimalText, Schema
+from mains.wire.base import Amount, DecimalText, Instant, Schema
 
 
 class DepositRequest(Schema):
-    """Money that the operator has received for an organisation."""
+    """Money that an organisation has paid in; amount is positive, currency such as CNY."""
 
     amount: DecimalText
-    currency: str = Field(max_length=16)
-    reason: str = Field(default="deposit", max_length=200)
+    currency: str
+
+
+class DepositView(Schema):
+    """deposit_id is the request's idempotency key; a repeated request gets the same answer."""
+
+    deposit_id: UUID
+    organisation: str
+    deposited: Amount
 
 
 class AccountView(Schema):
-    """A limited account: credited = spent + held + available.
+    """One limit: granted came in, spent went out for good, held is promised to open jobs.
 
-    kind cap is no money but a limit: what a programme may pay for the organisation in a period.
+    scope says which voucher or which cap it is; it is empty for an organisation's own money.
     """
 
-    id: int
-    kind: str
+    account_id: int
+    kind: Literal["own", "voucher", "pot", "cap"]
     scope: str
-    credited: Amount
-    spent: Amount
-    held: Amount
-    available: Amount
+    currency: str
+    granted: DecimalText
+    spent: DecimalText
+    held: DecimalText
+    available: DecimalText
 
 
 class BalanceView(Schema):
@@ -36,29 +42,29 @@ class BalanceView(Schema):
     accounts: list[AccountView]
 
 
-class DepositView(Schema):
-    """The account after the deposit; a replay answers with the account as it is now."""
-
-    id: UUID
-    amount: Amount
-    account: AccountView
-
-
 class EntryView(Schema):
-    """One entry: posted moved from debit to credit, pending changed what is held of debit."""
+    """What one entry did to one of an organisation's accounts.
+
+    moved is what came in (or, negative, went out) for good; held is the change of what the
+    account has promised. What is available changed by moved - held.
+    """
 
     seq: int
-    kind: str
+    at: Instant
+    kind: Literal["transfer", "hold", "capture", "release", "refund", "overrun", "absorb"]
+    account_id: int
+    account_kind: Literal["own", "voucher", "pot", "cap"]
+    scope: str
+    currency: str
+    moved: DecimalText
+    held: DecimalText
     hold_id: UUID | None
     draw_id: UUID | None
-    debit: int
-    credit: int | None
-    pending: str
-    posted: str
-    reason: str
-    at: datetime
+    reason: str | None
 
 
 class EntryPage(Schema):
+    """Newest first; next_before, where given, asks for the page that follows."""
+
     entries: list[EntryView]
-    next_before: int | None = None
+    next_before: int | None

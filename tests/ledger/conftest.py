@@ -1,0 +1,43 @@
+"""Cities to try the ledger in; whatever a test does there, the audit is clean afterwards."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from mains.db import Database
+from tests.conftest import TEMPLATE, Cluster
+from tests.ledger.builders import City
+
+SHARED = "test_ledger_shared"
+
+
+@pytest.fixture(scope="session")
+def shared_name(cluster: Cluster) -> Iterator[str]:
+    """One database for all tests that only look at their own organisation."""
+    cluster.create(SHARED, template=TEMPLATE)
+    yield SHARED
+    cluster.retire(SHARED)
+
+
+@pytest.fixture(scope="session")
+async def shared_database(
+    cluster: Cluster, shared_name: str, anyio_backend: str
+) -> AsyncIterator[Database]:
+    database = await Database.open(cluster.app_url(shared_name))
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+async def city(shared_database: Database) -> AsyncIterator[City]:
+    city = await City.with_room(shared_database)
+    yield city
+    assert await city.findings() == []
+
+
+@pytest.fixture
+async def lone_city(database: Database) -> AsyncIterator[City]:
+    """A city whose ledger holds nothing else."""
+    city = await City.with_room(database)
+    yield city
+    assert await city.findings() == []
