@@ -1,6 +1,7 @@
 """Starting what was ordered: bundle first, then the engine, once."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -43,6 +44,7 @@ class Starter:
         clock: Clock,
         news: asyncio.Event,
         looks: Looks,
+        patience: Callable[[], Patience] = Patience,
     ) -> None:
         self._engine = engine
         self._server = server
@@ -50,11 +52,12 @@ class Starter:
         self._clock = clock
         self._news = news
         self._looks = looks
+        self._patience = patience
         self._starting = asyncio.Semaphore(STARTING_MAX)
 
     async def start(self, run: Run, order: StartOrder) -> None:
         """Bring the run to the engine, or end it with the reason why that cannot be."""
-        patience = Patience()
+        patience = self._patience()
         for _ in range(START_TRIES_MAX):
             async with self._starting:
                 bundle, trouble = await self._bundle(run, order, patience)
