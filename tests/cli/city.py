@@ -280,6 +280,7 @@ def make_app() -> FastAPI:
     doors.add_party_routes(app)
     doors.add_site_routes(app)
     doors.add_programme_routes(app)
+    doors.add_money_routes(app)
     return app
 
 

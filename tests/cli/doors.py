@@ -12,6 +12,14 @@ from fastapi import FastAPI, Header, HTTPException, Request
 from mains.errors import KeyInvalid
 from mains.ids import new_id
 from mains.wire.base import Amount
+from mains.wire.ledger import (
+    AccountView,
+    BalanceView,
+    DepositRequest,
+    DepositView,
+    EntryPage,
+    EntryView,
+)
 from mains.wire.parties import (
     KeyIssued,
     KeyRequest,
@@ -241,6 +249,40 @@ def add_programme_routes(app: FastAPI) -> None:
         return voucher_view(voucher_id)
 
 
+def add_money_routes(app: FastAPI) -> None:
+    @app.post("/v1/organisations/{reference}/deposits", status_code=201)
+    async def deposit(
+        reference: str, request: DepositRequest, idempotency_key: Annotated[UUID, Header()]
+    ) -> DepositView:
+        app.state.city.bodies.append((idempotency_key, request))
+        amount = Amount(amount=request.amount, currency=request.currency)
+        return DepositView(deposit_id=idempotency_key, organisation=reference, deposited=amount)
+
+    @app.get("/v1/organisations/{reference}/balance")
+    async def balance(reference: str) -> BalanceView:
+        accounts = [account_view()] if reference == "vision" else []
+        return BalanceView(organisation=reference, accounts=accounts)
+
+    @app.get("/v1/organisations/{reference}/entries")
+    async def entries(reference: str, before: int | None = None) -> EntryPage:
+        seq = 2 if before is None else 1
+        entry = EntryView(
+            seq=seq,
+            kind="transfer",
+            hold_id=None,
+            draw_id=None,
+            account_id=7,
+            account_kind="own",
+            scope="",
+            currency="CNY",
+            moved="1000.00",
+            held="0.00",
+            reason="deposit",
+            at=NOON,
+        )
+        return EntryPage(entries=[entry], next_before=2 if before is None else None)
+
+
 VIEWED: Final = tuple(ProgrammeView.model_fields)
 VOUCHER: Final = UUID("01a200b6-b801-704d-86eb-64d30e01c72a")
 
@@ -263,6 +305,19 @@ def programme_detail() -> ProgrammeDetail:
         document_sha256="sha256:" + "ab" * 32,
         published_at=NOON,
         document={"name": "dongguan", "title": "东莞算力券"},
+    )
+
+
+def account_view() -> AccountView:
+    return AccountView(
+        account_id=7,
+        kind="own",
+        scope="",
+        currency="CNY",
+        granted="1000.00",
+        spent="3.00",
+        held="0.00",
+        available="997.00",
     )
 
 

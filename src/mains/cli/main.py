@@ -9,6 +9,7 @@ from mains.cli import (
     audit,
     jobs,
     login,
+    money,
     parties,
     programmes,
     quotes,
@@ -39,6 +40,7 @@ app.command("logs", rich_help_panel=USE)(jobs.logs)
 app.command("cancel", rich_help_panel=USE)(jobs.cancel)
 app.add_typer(receipts.app, name="receipt", rich_help_panel=USE)
 app.add_typer(artefacts.app, name="artefact", rich_help_panel=USE)
+app.command("balance", rich_help_panel=USE)(money.balance)
 app.command("login", rich_help_panel=USE)(login.login)
 app.command("whoami", rich_help_panel=USE)(login.whoami)
 app.add_typer(login.app, name="context", rich_help_panel=USE)
@@ -47,6 +49,7 @@ app.add_typer(programmes.programmes, name="programme", rich_help_panel=SELL)
 app.add_typer(programmes.vouchers, name="voucher", rich_help_panel=SELL)
 app.add_typer(parties.organisations, name="org", rich_help_panel=SELL)
 app.add_typer(parties.keys, name="key", rich_help_panel=SELL)
+app.command("deposit", rich_help_panel=SELL)(money.deposit)
 app.command("audit", rich_help_panel=SELL)(audit.audit)
 app.command("up", rich_help_panel=RUN, context_settings=up.PASS_ON)(up.up)
 app.command("down", rich_help_panel=RUN, context_settings=up.PASS_ON)(up.down)

@@ -27,6 +27,7 @@ from mains.wire.jobs import (
     Submitted,
     WhyView,
 )
+from mains.wire.ledger import BalanceView, DepositRequest, DepositView, EntryPage, EntryView
 from mains.wire.parties import (
     KeyIssued,
     KeyRequest,
@@ -332,6 +333,29 @@ class Client:
 
     def voucher(self, voucher_id: UUID) -> VoucherView:
         return self._get(f"/vouchers/{voucher_id}", VoucherView)
+
+    # Money.
+
+    def deposit(
+        self, organisation: str, request: DepositRequest, *, idempotency_key: UUID
+    ) -> DepositView:
+        path = f"/organisations/{_part(organisation)}/deposits"
+        return self._post(path, request, DepositView, idempotency_key=idempotency_key)
+
+    def balance(self, organisation: str) -> BalanceView:
+        return self._get(f"/organisations/{_part(organisation)}/balance", BalanceView)
+
+    def entries(self, organisation: str) -> Iterator[EntryView]:
+        """Yield what happened to an organisation's accounts, newest first, page by page."""
+        path = f"/organisations/{_part(organisation)}/entries"
+        before: int | None = None
+        while True:
+            parameters: Parameters = {"before": before, "limit": PAGE_MAX}
+            page = self._get(path, EntryPage, parameters)
+            yield from page.entries
+            before = page.next_before
+            if before is None:
+                return
 
     # The seam.
 
