@@ -3,6 +3,7 @@
 import gzip
 import io
 import os
+import resource
 import shutil
 import tarfile
 from collections.abc import Callable, Iterable
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from mains.blobs import bundle
-from mains.errors import BundleTooLarge, BundleUnsafe, StateConflict
+from mains.errors import BundleTooLarge, BundleUnsafe, StateConflict, StorageUnavailable
 
 
 def a_tree(folder: Path) -> Path:
@@ -343,6 +344,19 @@ def test_an_ordinary_archive_of_tar_is_accepted(tmp_path: Path) -> None:
         archive.add(tree, arcname=".")
     bundle.unpack(tmp_path / "plain.tar.gz", tmp_path / "into")
     assert contents(tmp_path / "into") == contents(tree)
+
+
+def test_a_disk_that_is_full_leaves_nothing_behind(tmp_path: Path) -> None:
+    """A limit on the size of files stands for the disk."""
+    path = an_archive(tmp_path / "a.tar.gz", [("folder/small", b"x"), ("large", bytes(2**21))])
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, before[1]))
+    try:
+        with pytest.raises(StorageUnavailable, match="Can't unpack"):
+            bundle.unpack(path, tmp_path / "into")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert contents(tmp_path / "into") == {}
 
 
 def test_a_folder_in_use_is_not_unpacked_into(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from typing import IO, Final, Self
 
 from pathspec import GitIgnoreSpec
 
-from mains.errors import BundleTooLarge, BundleUnsafe, StateConflict
+from mains.errors import BundleTooLarge, BundleUnsafe, StateConflict, StorageUnavailable
 
 BYTES_MAX: Final = 256 * 2**20
 FILES_MAX: Final = 20_000
@@ -86,8 +86,8 @@ def unpack(
 ) -> None:
     """Check an archive, then write it into a new or empty folder.
 
-    Raises as `check` does, and StateConflict when the folder holds something; nothing is left
-    behind in any of these cases.
+    Raises as `check` does, StateConflict when the folder holds something, and StorageUnavailable
+    when it can't be written; nothing is left behind in any of these cases.
     """
     check(path, bytes_max=bytes_max, files_max=files_max)
     into.mkdir(parents=True, exist_ok=True)
@@ -97,8 +97,10 @@ def unpack(
         with _open(path, bytes_max=bytes_max, files_max=files_max) as archive:
             for name, member in archive.members():
                 _extract(archive, member, into / name)
-    except BaseException:
+    except BaseException as error:
         _empty(into)
+        if isinstance(error, OSError):
+            raise StorageUnavailable(f"Can't unpack into {into}: {error.strerror}.") from error
         raise
 
 
