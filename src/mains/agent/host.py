@@ -89,8 +89,7 @@ class HostRegistry:
     @contextmanager
     def _locked(self) -> Iterator[Agents]:
         """Give the entries of agents whose folders exist; write them back unless it raises."""
-        if not self._folder.exists():
-            self._folder.mkdir(parents=True, mode=0o700)
+        self._folder.mkdir(parents=True, mode=0o700, exist_ok=True)
         descriptor = os.open(self._folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)

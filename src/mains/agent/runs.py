@@ -57,6 +57,7 @@ class Run:
     phase: Phase
     logs: LogShipping
     looked_at: int = 0
+    renewed_at: float = 0.0
     observation: Observation | None = None
     settling: bool = False
     last_word: Observation | None = None

@@ -92,7 +92,6 @@ class SiteAgent:
         self._sequence = 0
         self._looks = Looks()
         self._look_took = 0.0
-        self._renewed_at = 0.0
         self._failure: BaseException | None = None
         self._seen_all = False
         self._complete_at = 0.0
@@ -371,13 +370,13 @@ class SiteAgent:
     async def _renew(self, answer: SyncAnswer, *, asked_at: float) -> None:
         """Let leased runs live as long as the server counts on this site, a few times a lease."""
         at = time.monotonic()
-        if at - self._renewed_at < self._registration.lease_seconds / RENEWALS_PER_LEASE:
-            return
-        self._renewed_at = at
         seconds = rules.lease_left_seconds(answer, waited_seconds=at - asked_at)
+        pause_seconds = self._registration.lease_seconds / RENEWALS_PER_LEASE
         for run in self._runs.values():
-            if run.leased and run.alive and seconds > 0:
+            due = run.leased and run.alive and at - run.renewed_at >= pause_seconds
+            if due and seconds > 0:
                 await self._engine.renew(run.attempt_id, seconds=seconds)
+                run.renewed_at = at
 
     async def _forget(self, attempt_ids: Sequence[UUID]) -> None:
         for attempt_id in attempt_ids:
