@@ -15,8 +15,9 @@ from mains.daemon import logs
 from mains.daemon.lifeline import parent_gone
 from mains.engines.base import Engine
 from mains.engines.fake import FakeEngine
-from mains.engines.process.engine import ProcessEngine
+from mains.engines.process import ProcessEngine
 from mains.errors import MainsError, SetupMissing
+from mains.settings import Settings
 
 log = structlog.get_logger()
 
@@ -34,6 +35,7 @@ def engine_of(config: AgentConfig, clock: Clock) -> Engine:
         clock=clock,
         devices_allowed=config.devices,
         python=config.python,
+        covered=[Settings.from_environment().home],
     )
 
 
