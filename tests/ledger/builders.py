@@ -48,6 +48,7 @@ class City:
     """Accounts by short names: own, voucher, cap, world, source, payable. Each call commits."""
 
     database: Database
+    owner_url: str
     organisation_id: UUID = field(default_factory=new_id)
     site_id: UUID = field(default_factory=new_id)
     accounts: dict[str, int] = field(default_factory=dict)
@@ -55,9 +56,15 @@ class City:
 
     @classmethod
     async def with_room(
-        cls, database: Database, *, own: int = 1_000, voucher: int = 1_000, cap: int = 1_000
+        cls,
+        database: Database,
+        owner_url: str,
+        *,
+        own: int = 1_000,
+        voucher: int = 1_000,
+        cap: int = 1_000,
     ) -> Self:
-        city = cls(database)
+        city = cls(database, owner_url)
         await city.open("world", AccountKind.WORLD, owner_id=None)
         await city.open("source", AccountKind.CAP_SOURCE, owner_id=None)
         await city.open("payable", AccountKind.PAYABLE, owner_id=city.site_id)

@@ -29,15 +29,17 @@ async def shared_database(
 
 
 @pytest.fixture
-async def city(shared_database: Database) -> AsyncIterator[City]:
-    city = await City.with_room(shared_database)
+async def city(
+    cluster: Cluster, shared_name: str, shared_database: Database
+) -> AsyncIterator[City]:
+    city = await City.with_room(shared_database, cluster.owner_url(shared_name))
     yield city
     assert await city.findings() == []
 
 
 @pytest.fixture
-async def lone_city(database: Database) -> AsyncIterator[City]:
+async def lone_city(database: Database, owner_url: str) -> AsyncIterator[City]:
     """A city whose ledger holds nothing else."""
-    city = await City.with_room(database)
+    city = await City.with_room(database, owner_url)
     yield city
     assert await city.findings() == []

@@ -9,7 +9,6 @@ from mains.ids import new_id
 from mains.ledger import service
 from mains.ledger.values import AccountKind, EntryKind, Room, TransferAnswer, TransferOutcome
 from mains.units import MICROS_MAX
-from tests.conftest import Cluster
 from tests.ledger.builders import UNIT, City
 
 pytestmark = pytest.mark.anyio
@@ -155,18 +154,18 @@ async def test_the_application_writes_through_the_functions_alone(
 @pytest.mark.parametrize("table", ["entry", "transfer", "usage_event", "usage_refused"])
 @pytest.mark.parametrize("verb", ["UPDATE {} SET at = at", "DELETE FROM {}", "TRUNCATE {}"])
 async def test_not_even_the_owner_changes_what_was_written(
-    cluster: Cluster, shared_name: str, table: str, verb: str
+    city: City, table: str, verb: str
 ) -> None:
     statement = sql.SQL(verb).format(sql.Identifier("ledger", table))
-    async with await psycopg.AsyncConnection.connect(cluster.owner_url(shared_name)) as owner:
+    async with await psycopg.AsyncConnection.connect(city.owner_url) as owner:
         with pytest.raises(psycopg.Error, match=f"ledger.{table} is append-only"):
             await owner.execute(statement)
 
 
 async def test_the_limit_is_a_check_that_holds_even_for_the_owner(
-    city: City, cluster: Cluster, shared_name: str
+    city: City,
 ) -> None:
-    async with await psycopg.AsyncConnection.connect(cluster.owner_url(shared_name)) as owner:
+    async with await psycopg.AsyncConnection.connect(city.owner_url) as owner:
         with pytest.raises(psycopg.errors.CheckViolation, match="account_within_limit"):
             await owner.execute(
                 "UPDATE ledger.account SET pending = credits + 1 WHERE id = %s",

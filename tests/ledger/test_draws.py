@@ -179,3 +179,10 @@ async def test_a_grant_is_drawn_from_its_pot_into_a_voucher_by_tranches(city: Ci
     await city.close_draws((tranche.draw_id, True))
     assert await city.room("voucher") == Room(1_000, 0, 0, 1_000)
     assert await city.room("pot") == Room(1_000, 0, 600, 400)
+
+
+async def test_parts_for_other_payers_are_never_within_their_bounds(city: City) -> None:
+    async with await psycopg.AsyncConnection.connect(city.owner_url) as owner:
+        for parts in ("{1}", "{1,1}", "{1,1,1}"):
+            cursor = await owner.execute("SELECT ledger.within('{1,1}', %s::bigint[])", [parts])
+            assert await cursor.fetchone() == (parts == "{1,1}",)
