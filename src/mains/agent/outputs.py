@@ -11,7 +11,7 @@ from mains.engines.base import Engine, OutputFile
 from mains.errors import MainsError, Unavailable
 from mains.wire.agent import ArtefactReport
 
-TRIES_MAX: Final = 4
+TRIES_MAX: Final = 2
 
 
 async def upload_all(
