@@ -11,7 +11,7 @@ from mains.settings import Settings
 def main() -> int:
     settings = Settings.from_environment()
     try:
-        server = embedded.start(settings, durable="--forgetful" not in sys.argv)
+        server = embedded.start(settings, durable="--durable" in sys.argv)
     except MainsError as error:
         print(json.dumps({"code": error.code, "detail": error.detail, "hint": error.hint}))
         return 1

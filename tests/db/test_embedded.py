@@ -96,10 +96,8 @@ def test_it_listens_on_a_private_socket_alone_and_asks_for_a_password(person: Pe
     assert {facts_of(path)[0] for path in keys.iterdir()} == {0o600}
 
 
-def test_it_is_durable_small_and_of_one_locale(person: Person) -> None:
+def test_it_is_checksummed_small_and_of_one_locale(person: Person) -> None:
     instance = person.instance()
-    assert instance.ask("SHOW fsync") == "on"
-    assert instance.ask("SHOW synchronous_commit") == "on"
     assert instance.ask("SHOW data_checksums") == "on"
     locale = "SELECT datlocprovider::text || datlocale FROM pg_database WHERE datname = 'mains'"
     assert instance.ask(locale) == "bC.UTF-8"
@@ -206,9 +204,11 @@ def test_a_postgres_that_was_started_differently_is_replaced(person: Person) -> 
     instance = person.instance()
     old = instance.postgres
     instance.kill_mains()
-    again = person.start("--forgetful")
+    again = person.start("--durable")
     assert not alive(old)
-    assert again.ask("SHOW fsync") == "off"
+    assert again.ask("SHOW fsync") == "on"
+    assert again.ask("SHOW synchronous_commit") == "on"
+    assert again.ask("SHOW full_page_writes") == "on"
     again.stop()
 
 
@@ -239,17 +239,17 @@ def test_a_home_of_any_name_and_length_works_even_after_half_a_start(people: Peo
     home = person.home / 'it\'s "my" $HOME, 城市' / ("deep" * 30)
     partial = home / "postgres" / "data.partial"
     assert person.spawn("/bin/mkdir", "-p", str(partial / "base")).wait() == 0
-    instance = person.start("--forgetful", home=home)
+    instance = person.start(home=home)
     assert not partial.exists()
     assert data_of(instance) == home / "postgres" / "data"
     socket = socket_of(instance)
     assert len(str(socket)) < 60
     assert facts_of(socket)[0] == 0o700
     instance.kill_everything()
-    again = person.start("--forgetful", home=home)
+    again = person.start(home=home)
     assert socket_of(again) == socket
     again.stop()
     assert not socket.exists()
-    third = person.start("--forgetful", home=home)
+    third = person.start(home=home)
     assert third.ask("SELECT 1") == 1
     third.stop()

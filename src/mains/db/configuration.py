@@ -56,7 +56,8 @@ _ALWAYS: Final = {
     "log_line_prefix": "'%m [%p] %u '",
 }
 _DURABLE: Final = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
-_FORGETFUL: Final = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+# What the kernel was given outlives a killed process, but not a power cut.
+_FORGETFUL: Final = {"fsync": "off", "synchronous_commit": "on", "full_page_writes": "off"}
 
 
 def configuration(*, data: Path, socket: Path, log: Path, access: Path, durable: bool) -> str:
