@@ -75,7 +75,8 @@ def test_an_exit_code_tells_the_kind_of_error(kind: type[MainsError], code: int)
 
 
 def test_an_error_says_what_happened_and_what_is_next(capsys: pytest.CaptureFixture[str]) -> None:
-    error = NoOffer("No pool.", hint="Ask for less.", pools={"a/cpu": "full"}, tried=["a", "b"])
+    pools = {"a/cpu": "full", "b/cpu": "No pool"}
+    error = NoOffer("No pool.", hint="Ask for less.", pools=pools, tried=["a", "b"])
     assert show_error(error, as_json=False) == 6
     assert capsys.readouterr().err.splitlines() == [
         "error [no_offer]: No pool.",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from mains import __version__
-from mains.cli.session import Session, command
+from mains.cli.session import Session, command, connect
 from mains.errors import MainsError
 
 if TYPE_CHECKING:
@@ -42,7 +42,8 @@ def version(session: Session) -> None:
     url: str | None = None
     try:
         url = session.context.url
-        server = session.client.server().version
+        with connect(url, key=None) as client:
+            server = client.server().version
     except MainsError:
         server = None
     session.out.document({"version": __version__, "server": server, "url": url})

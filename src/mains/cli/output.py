@@ -159,15 +159,22 @@ def show_error(error: MainsError, *, as_json: bool) -> int:
     colour = sys.stderr.isatty() and "NO_COLOR" not in os.environ
     red, plain_again = ("\x1b[1;31m", "\x1b[0m") if colour else ("", "")
     lines = [f"{red}error{plain_again} [{error.code}]: {clean(error.detail)}"]
-    for name, fact in error.facts.items():
-        if isinstance(fact, dict):
-            lines += [f"  {clean(key)}: {clean(value)}" for key, value in fact.items()]
-        elif isinstance(fact, list):
-            lines += [f"  {clean(name)}: {clean(', '.join(fact))}"] if fact else []
+    lines += [f"  {clean(fact)}" for fact in _facts_beside(error)]
     if error.hint:
         lines.append(f"  next: {clean(error.hint)}")
     sys.stderr.write("\n".join(lines) + "\n")
     return exit_code(error)
+
+
+def _facts_beside(error: MainsError) -> list[str]:
+    """Return the lists and mappings among an error's facts that its detail doesn't tell."""
+    found: list[str] = []
+    for name, fact in error.facts.items():
+        if isinstance(fact, dict):
+            found += [f"{key}: {value}" for key, value in fact.items() if value not in error.detail]
+        elif isinstance(fact, list) and fact:
+            found.append(f"{name}: {', '.join(fact)}")
+    return found
 
 
 def problem_of(error: MainsError) -> dict[str, JsonValue]:

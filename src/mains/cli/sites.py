@@ -192,7 +192,7 @@ def _tell_state(out: Output, site: SiteView) -> None:
 def _show_token(out: Output, made: TokenView) -> None:
     out.line(f"Join token of {made.site}, shown this once, good until {moment(made.expires_at)}:")
     out.line(made.token)
-    out.line(f"next, at the site: mains agent --folder FOLDER --join {made.token[:14]}...")
+    out.line("next, at the site: mains agent --folder FOLDER --join -    (and paste the token)")
 
 
 def _show_site(out: Output, site: SiteView) -> None:

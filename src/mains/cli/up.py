@@ -41,7 +41,8 @@ def agent(
     context: typer.Context,
     folder: Annotated[str, typer.Option(help="Where this agent keeps its key and its runs.")],
     join: Annotated[
-        str | None, typer.Option(metavar="TOKEN", help="The token of `mains site add`, once.")
+        str | None,
+        typer.Option(metavar="TOKEN", help="The token of `mains site add`, once; - reads it."),
     ] = None,
 ) -> None:
     """Run a site's agent: it only dials out, to the server that its token names."""
