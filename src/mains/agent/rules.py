@@ -19,6 +19,8 @@ PAUSE_SECONDS_MIN: Final = 0.2
 PAUSE_SECONDS_MAX: Final = 5.0
 USAGE_SECONDS: Final = 2.0
 """A running attempt's meter is sent at least this often."""
+TASKS_SECONDS: Final = 0.5
+"""Tasks that end one after another are told together this often, for each report lists all."""
 COMPLETE_SECONDS: Final = 1.0
 """A full list of what the site has is sent at most this often."""
 LOOK_SECONDS_MIN: Final = 0.05

@@ -26,6 +26,7 @@ class Told:
 
     state: RunState | None = None
     tasks: int = 0
+    report_at: float = 0.0
     sequence: int = 0
     usage_at: float = 0.0
     final: bool = False
@@ -100,11 +101,14 @@ class Run:
             return self.last_word.report
         return None if self.observation is None else rules.underway(self.observation.report)
 
-    def news(self, report: AttemptReport) -> bool:
-        """Say whether the server does not know this yet."""
+    def news(self, report: AttemptReport, *, at: float) -> bool:
+        """Say whether the server must hear this now; ended tasks alone are told in batches."""
         if self.last_word is not None:
             return not self.told.final
-        return (report.state, len(report.tasks)) != (self.told.state, self.told.tasks)
+        if report.state != self.told.state:
+            return True
+        waited = at - self.told.report_at >= rules.TASKS_SECONDS
+        return waited and len(report.tasks) != self.told.tasks
 
     def usage(self, *, at: float, news: bool) -> UsageLine | None:
         """Return the reading that is due: with every news, every few seconds, and at the end.
@@ -125,6 +129,7 @@ class Run:
         """Note that the server has these."""
         if report is not None:
             self.told.state, self.told.tasks = report.state, len(report.tasks)
+            self.told.report_at = at
             self.told.final = self.told.final or report.state.final
         if usage is not None:
             self.told.sequence, self.told.usage_at = usage.sequence, at

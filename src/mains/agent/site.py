@@ -27,7 +27,6 @@ from mains.errors import (
     MainsError,
     StaleEpoch,
     Unauthenticated,
-    Unavailable,
 )
 from mains.wire.agent import (
     PROTOCOL,
@@ -43,8 +42,8 @@ from mains.wire.agent import (
     UsageLine,
 )
 
-REPORTS_MAX: Final = 2_000
-"""So many attempts go into one message; the next one follows at once."""
+LINES_MAX: Final = 10_000
+"""So many attempts, tasks and artefacts go into one message; the next one follows at once."""
 SETTLING_MAX: Final = 16
 FORGOTTEN_MAX: Final = 100_000
 POOLS_SECONDS: Final = 30.0
@@ -145,8 +144,8 @@ class SiteAgent:
         try:
             observed = await self._engine.observe()
             await self._look_at_pools(begun)
-        except Unavailable as error:
-            LOG.warning("engine_unreachable", because=error.detail)
+        except MainsError as error:
+            LOG.warning("engine_not_seen", code=error.code, because=error.detail)
             self._seen_all = False
             return
         for observation in observed:
@@ -217,17 +216,18 @@ class SiteAgent:
         complete = self._seen_all and at - self._complete_at >= rules.COMPLETE_SECONDS
         reports, usages = [], []
         told: list[tuple[Run, AttemptReport | None, UsageLine | None]] = []
-        urgent = False
+        urgent, lines = False, 0
         for run in self._runs.values():
             report = run.report()
             if report is None:
                 continue
-            news = run.news(report)
+            news = run.news(report, at=at)
             usage = run.usage(at=at, news=news)
             wanted = news or complete or run.leased or run.last_word is not None
             if not wanted and usage is None:
                 continue
-            if len(told) == REPORTS_MAX:
+            lines += 1 + len(report.tasks) + len(report.artefacts)
+            if told and lines > LINES_MAX:
                 complete, urgent = False, True
                 break
             urgent = urgent or news or (usage is not None and run.last_word is None)
@@ -292,7 +292,7 @@ class SiteAgent:
             report = run.report()
             if report is None:
                 continue
-            news = run.news(report)
+            news = run.news(report, at=at)
             if news or (run.last_word is None and run.usage(at=at, news=False) is not None):
                 return True
         return False
@@ -311,18 +311,24 @@ class SiteAgent:
         for attempt_id, reason in answer.refused.items():
             LOG.warning("usage_refused", attempt_id=attempt_id, reason=reason)
         started = self._start(answer.starts)
-        try:
-            for stop in answer.stops:
-                await self._stop(stop)
-            await self._renew(answer, asked_at=asked_at)
-            await self._forget(answer.forget)
-            if answer.pools is not None and answer.pools != self._pools:
-                await self._change_pools(answer.pools)
-        except Unavailable as error:
-            LOG.warning("engine_unreachable", because=error.detail)
+        for stop in answer.stops:
+            await self._stop(stop)
+        await self._renew(answer, asked_at=asked_at)
+        await self._forget(answer.forget)
+        if answer.pools is not None and answer.pools != self._pools:
+            await self._change_pools(answer.pools)
         # Starts that need no bundle and no waiting are done in this one step of theirs.
         await asyncio.sleep(0)
         return started or bool(answer.forget)
+
+    async def _done_by_engine(self, step: Awaitable[None]) -> bool:
+        """Say whether the engine did something; what it did not, the server asks for again."""
+        try:
+            await step
+        except MainsError as error:
+            LOG.warning("engine_failed", code=error.code, because=error.detail)
+            return False
+        return True
 
     def _start(self, orders: Sequence[StartOrder]) -> bool:
         fresh = [order for order in orders if self._is_new(order)]
@@ -347,7 +353,7 @@ class SiteAgent:
                 run.stopping.set()
             return
         if run is not None or stop.tasks is not None:
-            await self._engine.stop(stop)
+            await self._done_by_engine(self._engine.stop(stop))
             return
         if self._seen_all and stop.attempt_id not in self._forgotten:
             self._say_never_started(stop)
@@ -375,19 +381,23 @@ class SiteAgent:
         for run in self._runs.values():
             due = run.leased and run.alive and at - run.renewed_at >= pause_seconds
             if due and seconds > 0:
-                await self._engine.renew(run.attempt_id, seconds=seconds)
-                run.renewed_at = at
+                renewing = self._engine.renew(run.attempt_id, seconds=seconds)
+                if await self._done_by_engine(renewing):
+                    run.renewed_at = at
 
     async def _forget(self, attempt_ids: Sequence[UUID]) -> None:
+        gone = []
         for attempt_id in attempt_ids:
             run = self._runs.get(attempt_id)
             if run is None or run.last_word is None:
                 continue
-            if run.observation is not None:
-                await self._engine.forget(attempt_id)
+            forgetting = run.observation is not None
+            if forgetting and not await self._done_by_engine(self._engine.forget(attempt_id)):
+                continue
             del self._runs[attempt_id]
             self._forgotten[attempt_id] = run.fence
-        self._journal.drop(attempt_ids)
+            gone.append(attempt_id)
+        self._journal.drop(gone)
         while len(self._forgotten) > FORGOTTEN_MAX:
             self._forgotten.popitem(last=False)
 
@@ -395,8 +405,6 @@ class SiteAgent:
         """Serve other pools from now on; what the host has no room for is left as it was."""
         try:
             await self._serve_pools(pools)
-        except Unavailable:
-            raise
         except MainsError as error:
             LOG.warning("pools_refused", because=error.detail, hint=error.hint)
             return

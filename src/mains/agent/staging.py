@@ -32,6 +32,8 @@ class BundleCache:
                 await server.fetch(sha256, path)
                 self._verified.add(sha256)
                 await asyncio.to_thread(self._evict, path)
+        if not lock.locked():
+            self._fetching.pop(sha256, None)
         return path
 
     def _have(self, path: Path, sha256: str) -> bool:
