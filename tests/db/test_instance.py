@@ -1,5 +1,6 @@
 """The instance as a daemon uses it: one server in this process, given or embedded."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from mains.db.folders import check_reachable, make_folder
 from mains.db.lock import InstanceLock, holder_of
 from mains.errors import AlreadyRunning, DatabaseUnavailable, SetupMissing
 from mains.settings import Settings
-from tests.db.people import alive
+from tests.db.people import alive, eventually
 
 pytestmark = pytest.mark.anyio
 
@@ -37,8 +38,7 @@ async def test_a_killed_postgres_is_started_again_behind_the_same_endpoints(
             while True:
                 async with database.transaction() as transaction:
                     await transaction.execute("SELECT 1")
-        while alive(before):
-            pass
+        await asyncio.to_thread(eventually, lambda: not alive(before))
         assert server.ensure_running()
         assert server.postgres_process != before.pid
         async with database.transaction() as transaction:
@@ -47,6 +47,7 @@ async def test_a_killed_postgres_is_started_again_behind_the_same_endpoints(
         status = embedded.status(settings)
         assert status == embedded.Status(os.getpid(), server.postgres_process)
         await database.close()
+    assert not server.ensure_running(), "what was stopped stays so"
     assert embedded.status(settings) == embedded.Status(None, None)
 
 

@@ -5,6 +5,7 @@ import os
 import shutil
 import stat
 import tempfile
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -52,6 +53,8 @@ class Server:
     ) -> None:
         self._lock = lock
         self._cluster = cluster
+        self._turn = threading.Lock()
+        self._stopped = False
         self.endpoints = endpoints
 
     @property
@@ -67,18 +70,22 @@ class Server:
     def ensure_running(self) -> bool:
         """Start the embedded server again if it has died; return whether that was so.
 
-        The endpoints stay the same. Raises DatabaseUnavailable.
+        The endpoints stay the same, and after `stop` nothing is started any more. Raises
+        DatabaseUnavailable.
         """
-        if self._cluster is None or postmaster(self._cluster.layout.data) is not None:
-            return False
-        self._cluster.start()
-        return True
+        with self._turn:
+            if self._cluster is None or self._stopped or self.postgres_process is not None:
+                return False
+            self._cluster.start()
+            return True
 
     def stop(self) -> None:
         """End the embedded server in order, if there is one, and release the instance."""
-        if self._cluster is not None:
-            self._cluster.stop()
-        self._lock.release()
+        with self._turn:
+            self._stopped = True
+            if self._cluster is not None:
+                self._cluster.stop()
+            self._lock.release()
 
 
 def start(settings: Settings, *, durable: bool = True) -> Server:
@@ -88,15 +95,14 @@ def start(settings: Settings, *, durable: bool = True) -> Server:
     data is of another Postgres), SetupMissing or DatabaseUnavailable.
     """
     layout = Layout(settings)
-    account = Account.current() if settings.database_url is None else None
-    public = account is not None and account.switches
-    make_folder(layout.folder, mode=PUBLIC if public else PRIVATE)
+    # For root it lies under a folder that system users and runs share, so it comes first.
+    make_folder(layout.folder, mode=PUBLIC if os.geteuid() == 0 else PRIVATE)
     make_folder(settings.home, mode=PRIVATE)
     lock = InstanceLock.take(layout.lock)
     try:
-        if account is None:
+        if settings.database_url is not None:
             return Server(lock=lock, endpoints=_external(settings), cluster=None)
-        cluster = Cluster(layout, account, durable=durable)
+        cluster = Cluster(layout, Account.current(), durable=durable)
         cluster.open()
     except BaseException:
         lock.release()
