@@ -28,6 +28,10 @@ SECONDS_MAX: Final = 180
 ANY: Final = "..."
 
 
+class NetworkFailed(Exception):
+    """Carries what `mains up` said when it failed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Example:
     """One runnable block: where it stands, in which language, what it needs."""
@@ -89,8 +93,11 @@ def failures(found: Sequence[Example]) -> Iterator[str]:
     yield from _run_pages(plain, {})
     on_network = [example for example in found if example.network]
     if on_network:
-        with _network() as environment:
-            yield from _run_pages(on_network, environment)
+        try:
+            with _network() as environment:
+                yield from _run_pages(on_network, environment)
+        except NetworkFailed as failed:
+            yield f"the demonstration network for the examples did not start:\n{failed}"
 
 
 def _run_pages(found: Sequence[Example], environment: Mapping[str, str]) -> Iterator[str]:
@@ -141,13 +148,18 @@ def _network() -> Iterator[Mapping[str, str]]:
         environment = {"MAINS_HOME": f"{here}/home", "MAINS_CONFIG": f"{here}/config"}
         begun = _execute(["mains", "up", "--demo", "--detach"], here, environment)
         if begun.returncode != 0:
-            raise RuntimeError(f"the demonstration network did not start:\n{begun.stdout}")
+            _end_network(here, environment)
+            raise NetworkFailed(begun.stdout)
         try:
             yield environment
         finally:
-            _execute(["mains", "down"], here, environment)
-            # As root, what other users must reach lies outside the home.
-            shutil.rmtree(Settings.from_environment(environment).commons, ignore_errors=True)
+            _end_network(here, environment)
+
+
+def _end_network(folder: Path, environment: Mapping[str, str]) -> None:
+    """End it and drop its data; as root, what other users must reach lies outside the home."""
+    _execute(["mains", "down"], folder, environment)
+    shutil.rmtree(Settings.from_environment(environment).commons, ignore_errors=True)
 
 
 def _line_pattern(line: str) -> str:
