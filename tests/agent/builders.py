@@ -255,7 +255,7 @@ async def a_token(office: Office, *, url: str = "http://office.test", **changed:
     async with office.database.transaction() as tx:
         site = await sites.add_site(
             tx,
-            NewSite.model_validate(a_site(**changed)),
+            NewSite.model_validate(a_site(**({"name": f"site-{new_id().hex}"} | changed))),
             organisation_id=new_id(),
             actor_id=None,
             now=now,

@@ -59,7 +59,7 @@ def test_a_folder_without_a_configuration_says_how_to_get_one(tmp_path: Path) ->
     with pytest.raises(SetupMissing) as missing:
         AgentConfig.load(tmp_path / "nothing")
 
-    assert "mains agent join" in missing.value.hint
+    assert "mains agent --join" in missing.value.hint
 
 
 def test_a_folder_serves_one_agent_at_a_time(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from mains.agent import service
 from mains.agent.config import AgentConfig
 from mains.clock import SystemClock
-from mains.engines.base import Observation
+from mains.engines.base import Observation, OutputFile
 from mains.engines.fake import FakeEngine
 from mains.errors import (
     AlreadyRunning,
@@ -23,7 +23,7 @@ from mains.errors import (
     StaleEpoch,
 )
 from mains.ids import new_id
-from mains.wire.agent import PoolOrder, StartOrder
+from mains.wire.agent import PoolOrder, StartOrder, StopOrder
 from tests.agent.builders import CLOCK, LEASE_SECONDS, Office, Site, a_joined_site, a_token
 from tests.sites.builders import a_pool
 
@@ -294,6 +294,38 @@ async def test_a_silent_engine_makes_no_list_complete(office: Office, tmp_path: 
     assert report.state == "succeeded"
 
 
+async def test_what_the_engine_fails_to_do_is_asked_for_again(
+    office: Office, tmp_path: Path
+) -> None:
+    engine = Stubborn(CLOCK)
+    site = await a_joined_site(office, tmp_path, engine=engine)
+    async with site.running():
+        attempt = office.order(leased=True, envs={"FAKE_SECONDS": "60"})
+        await office.until(lambda: "running" in office.states.get(attempt, ()))
+        office.stop(attempt)
+        [report] = await office.ended(attempt)
+        async with asyncio.timeout(10):
+            while await engine.observe():
+                office.changed.clear()
+                await office.changed.wait()
+
+    assert report.state == "cancelled"
+    assert engine.failures == {"stop": 1, "renew": 1, "forget": 1, "outputs": 1, "log": 1}
+
+
+async def test_ended_tasks_are_told_while_the_others_go_on(office: Office, site: Site) -> None:
+    async with site.running():
+        attempt = office.order(last_task=40, envs={"FAKE_SECONDS": "0.05"})
+        await office.until(
+            lambda: attempt in office.reports and 0 < len(office.reports[attempt].tasks) < 41
+        )
+        seen = len(office.requests)
+        [report] = await office.ended(attempt)
+
+    assert [task.task for task in report.tasks] == list(range(41))
+    assert len(office.requests) - seen < 20
+
+
 async def test_outputs_that_are_refused_are_named_and_the_rest_goes_on(
     office: Office, site: Site
 ) -> None:
@@ -432,7 +464,7 @@ async def test_joining_writes_a_private_key_and_a_configuration_that_loads(
 
 
 async def test_two_agents_with_one_token_one_joins(office: Office, tmp_path: Path) -> None:
-    token = await a_token(office, name="south")
+    token = await a_token(office)
     site = await a_joined_site(office, tmp_path)
 
     async def join(name: str) -> AgentConfig:
@@ -515,3 +547,36 @@ class Forgetful(FakeEngine):
         return [
             each for each in await super().observe() if each.report.attempt_id not in self.hidden
         ]
+
+
+class Stubborn(FakeEngine):
+    """Does not answer the first time, whatever it is asked for."""
+
+    def __init__(self, clock: SystemClock) -> None:
+        super().__init__(clock)
+        self.failures: dict[str, int] = {}
+
+    def fail_once(self, what: str) -> None:
+        if what not in self.failures:
+            self.failures[what] = 1
+            raise EngineUnreachable(f"no answer to {what}")
+
+    async def stop(self, order: StopOrder) -> None:
+        self.fail_once("stop")
+        await super().stop(order)
+
+    async def renew(self, attempt_id: UUID, *, seconds: int) -> None:
+        self.fail_once("renew")
+        await super().renew(attempt_id, seconds=seconds)
+
+    async def forget(self, attempt_id: UUID) -> None:
+        self.fail_once("forget")
+        await super().forget(attempt_id)
+
+    async def outputs(self, attempt_id: UUID) -> Sequence[OutputFile]:
+        self.fail_once("outputs")
+        return await super().outputs(attempt_id)
+
+    async def log(self, attempt_id: UUID, *, task: int, offset: int, bytes_max: int) -> bytes:
+        self.fail_once("log")
+        return await super().log(attempt_id, task=task, offset=offset, bytes_max=bytes_max)

@@ -54,7 +54,7 @@ class AgentConfig(Schema):
         except (OSError, ValueError, yaml.YAMLError) as error:
             raise SetupMissing(
                 f"{path} cannot be read: {error}",
-                hint="`mains agent join TOKEN --folder FOLDER` writes it.",
+                hint="`mains agent --join TOKEN --folder FOLDER` writes it.",
             ) from error
         if not isinstance(document, dict):
             raise SetupMissing(f"{path} is not a site's configuration")

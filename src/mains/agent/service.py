@@ -22,7 +22,7 @@ from mains.agent.patience import Patience
 from mains.agent.site import SiteAgent
 from mains.clock import Clock
 from mains.engines.base import Engine
-from mains.errors import Unavailable
+from mains.errors import Broken, Unavailable
 from mains.ids import new_id
 from mains.wire import dsse
 from mains.wire.agent import PROTOCOL, JoinRequest, PoolOrder, RegisterAnswer, RegisterRequest
@@ -178,7 +178,7 @@ async def _register(config: AgentConfig, server: Server, *, clock: Clock) -> Reg
         )
         try:
             answer = await server.register(request)
-        except Unavailable as error:
+        except (Unavailable, Broken) as error:
             LOG.warning("server_unreachable", because=error.detail)
             await patience.wait()
             continue
