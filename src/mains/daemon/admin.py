@@ -8,7 +8,7 @@ import sys
 from mains.clock import SystemClock
 from mains.daemon.state import running
 from mains.db import Database, embedded
-from mains.errors import MainsError
+from mains.errors import MainsError, SetupMissing
 from mains.parties import keyfiles
 from mains.parties import service as parties
 from mains.settings import Settings
@@ -19,6 +19,11 @@ async def new_key(settings: Settings) -> str:
     state = running(settings.state_file)
     if state is not None:
         return await _replace(settings, state.database_url)
+    if not (settings.keys / keyfiles.PEPPER).exists():
+        raise SetupMissing(
+            f"no mains has been started on {settings.home} yet",
+            hint="`mains up` makes the first administrator; MAINS_HOME says which mains is meant.",
+        )
     async with embedded.running(settings) as server:
         return await _replace(settings, server.endpoints.app_url)
 

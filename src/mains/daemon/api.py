@@ -16,15 +16,15 @@ from mains.api.app import Lifespan, application
 from mains.clock import SystemClock
 from mains.daemon import logs
 from mains.daemon.announcing import announce, hear
-from mains.daemon.lifeline import parent_gone
+from mains.daemon.children import SOCKET_VARIABLE
+from mains.daemon.lifeline import while_parent_lives
+from mains.daemon.opening import opened
 from mains.daemon.wiring import wire
-from mains.db import Database, migrations
 from mains.errors import Unavailable
 from mains.jobs import views
 from mains.jobs.door import JobsWired
 from mains.settings import Settings
 
-SOCKET_VARIABLE: Final = "MAINS_SOCKET"
 LOADS_SECONDS: Final = 1.0
 KEEP_ALIVE_SECONDS: Final = 75
 DATABASE_CONNECTIONS_MAX: Final = 12
@@ -33,10 +33,9 @@ log = structlog.get_logger()
 
 
 async def serve(settings: Settings) -> None:
-    """Serve until told to end, or until the parent has ended."""
+    """Serve until told to end."""
     assert settings.database_url is not None, "`up` names the database"
-    await asyncio.to_thread(migrations.verify, settings.database_url)
-    database = await Database.open(settings.database_url, size_max=DATABASE_CONNECTIONS_MAX)
+    database = await opened(settings.database_url, size_max=DATABASE_CONNECTIONS_MAX)
     wired = wire(database=database, settings=settings, clock=SystemClock())
     config = uvicorn.Config(
         application(wired, background=background(wired)),
@@ -49,9 +48,7 @@ async def serve(settings: Settings) -> None:
         timeout_graceful_shutdown=2,
     )
     server = uvicorn.Server(config)
-    watch = asyncio.create_task(_end_with_parent(server))
     await server.serve(sockets=[_socket(settings)])
-    watch.cancel()
     await database.close()
 
 
@@ -88,26 +85,19 @@ async def _refresh_loads(wired: JobsWired) -> None:
         await asyncio.sleep(LOADS_SECONDS)
 
 
-async def _end_with_parent(server: uvicorn.Server) -> None:
-    await parent_gone()
-    server.should_exit = True
-
-
 def _socket(settings: Settings) -> socket.socket:
     """Take over the socket that `up` opened, so that the port outlives this process."""
     inherited = os.environ.get(SOCKET_VARIABLE)
     if inherited is not None:
         return socket.socket(fileno=int(inherited))
-    opened = socket.create_server((settings.listen_host, settings.listen_port))
-    opened.set_inheritable(True)
-    return opened
+    return socket.create_server((settings.listen_host, settings.listen_port))
 
 
 def main() -> None:
     settings = Settings.from_environment()
     logs.configure(settings.logs, "api")
     with asyncio.Runner(loop_factory=_loop) as runner:
-        runner.run(serve(settings))
+        runner.run(while_parent_lives(serve(settings)))
 
 
 def _loop() -> asyncio.AbstractEventLoop:

@@ -10,9 +10,10 @@ from mains.blobs import Store
 from mains.clock import Clock, SystemClock
 from mains.daemon import logs
 from mains.daemon.announcing import tell
-from mains.daemon.lifeline import parent_gone
-from mains.db import Database, Listener, migrations
-from mains.errors import DatabaseUnavailable, StaleFence
+from mains.daemon.lifeline import while_parent_lives
+from mains.daemon.opening import opened
+from mains.db import Database, Listener
+from mains.errors import DatabaseUnavailable, StaleFence, Unavailable
 from mains.jobs import upkeep
 from mains.jobs.dispatch import Dispatcher
 from mains.programmes import service as programmes
@@ -30,16 +31,13 @@ log = structlog.get_logger()
 
 
 async def run(settings: Settings, clock: Clock) -> None:
-    """Dispatch until told to end, the parent ends, or another dispatcher takes over."""
+    """Dispatch until another dispatcher takes over."""
     assert settings.database_url is not None, "`up` names the database"
-    await asyncio.to_thread(migrations.verify, settings.database_url)
-    database = await Database.open(settings.database_url, size_max=DATABASE_CONNECTIONS_MAX)
-    work = asyncio.create_task(_work(database, settings, clock))
-    gone = asyncio.create_task(parent_gone())
-    await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
-    work.cancel()
-    await asyncio.gather(work, return_exceptions=not work.done())
-    await database.close()
+    database = await opened(settings.database_url, size_max=DATABASE_CONNECTIONS_MAX)
+    try:
+        await _work(database, settings, clock)
+    finally:
+        await database.close()
 
 
 async def _work(database: Database, settings: Settings, clock: Clock) -> None:
@@ -53,7 +51,7 @@ async def _work(database: Database, settings: Settings, clock: Clock) -> None:
                 if placed:
                     await tell(database, "mains_orders")
                 await _pause(listener, busy=placed > 0)
-            except DatabaseUnavailable as error:
+            except Unavailable as error:
                 log.warning("the tick was not finished", reason=error.detail)
                 await asyncio.sleep(IDLE_SECONDS)
             except StaleFence:
@@ -118,7 +116,7 @@ class _Cleaner:
 def main() -> None:
     settings = Settings.from_environment()
     logs.configure(settings.logs, "dispatcher")
-    asyncio.run(run(settings, SystemClock()))
+    asyncio.run(while_parent_lives(run(settings, SystemClock())))
 
 
 if __name__ == "__main__":

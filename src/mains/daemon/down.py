@@ -8,9 +8,36 @@ from typing import Final
 import psutil
 
 from mains.daemon.state import running
+from mains.db import embedded
+from mains.errors import MainsError
 from mains.settings import Settings
 
 END_SECONDS_MAX: Final = 60
+
+
+def end(settings: Settings) -> int | None:
+    """End what runs on this home and return its process id, or None where nothing did.
+
+    A mains that only just starts is ended too; of one that was killed, the database is left over
+    and ended. Raises psutil.TimeoutExpired, or DatabaseUnavailable for a server that stays.
+    """
+    process = _process(settings)
+    if process is not None:
+        process.terminate()
+        process.wait(timeout=END_SECONDS_MAX)
+    left_over = embedded.end_left_over(settings)
+    return process.pid if process is not None else left_over
+
+
+def _process(settings: Settings) -> psutil.Process | None:
+    state = running(settings.state_file)
+    if state is not None:
+        return state.process()
+    try:
+        holder = embedded.status(settings).holder_process
+        return psutil.Process(holder) if holder else None
+    except psutil.Error:
+        return None
 
 
 def main() -> None:
@@ -18,20 +45,18 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     settings = Settings.from_environment()
-    state = running(settings.state_file)
-    process = state.process() if state is not None else None
-    if process is not None:
-        process.terminate()
-        try:
-            process.wait(timeout=END_SECONDS_MAX)
-        except psutil.TimeoutExpired:
-            sys.exit(f"error: process {process.pid} did not end within {END_SECONDS_MAX} s")
+    try:
+        ended = end(settings)
+    except psutil.TimeoutExpired as error:
+        sys.exit(f"error: process {error.pid} did not end within {END_SECONDS_MAX} s")
+    except MainsError as error:
+        sys.exit(f"error [{error.code}]: {error.detail}\n  next: {error.hint}".rstrip())
     if arguments.json:
-        print(json.dumps({"ended": process.pid if process is not None else None}))
-    elif process is None:
+        print(json.dumps({"ended": ended}))
+    elif ended is None:
         print(f"Nothing of mains runs on {settings.home}.")
     else:
-        print(f"mains is down (process {process.pid}); its data stays in {settings.home}.")
+        print(f"mains is down (process {ended}); its data stays in {settings.home}.")
 
 
 if __name__ == "__main__":

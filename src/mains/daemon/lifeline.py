@@ -2,7 +2,8 @@
 
 import asyncio
 import os
-from typing import Final
+from collections.abc import Coroutine
+from typing import Any, Final
 
 VARIABLE: Final = "MAINS_LIFELINE"
 
@@ -13,6 +14,23 @@ def open_lifeline() -> tuple[int, int]:
     os.set_inheritable(reading, True)
     os.set_inheritable(writing, False)
     return reading, writing
+
+
+async def while_parent_lives(work: Coroutine[Any, Any, None]) -> None:
+    """Do the work; drop it where it stands as soon as the parent has ended.
+
+    Nothing is brought to an end in order then: the next parent may wait already for what this
+    process holds, and whatever it was doing must survive a kill anyway.
+    """
+    working = asyncio.ensure_future(work)
+    gone = asyncio.ensure_future(parent_gone())
+    await asyncio.wait({working, gone}, return_when=asyncio.FIRST_COMPLETED)
+    gone.cancel()
+    if working.done():
+        await working
+        return
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
 
 
 async def parent_gone() -> None:

@@ -2,7 +2,9 @@
 
 import logging
 import logging.handlers
+import sys
 from pathlib import Path
+from types import TracebackType
 from typing import Final
 
 import structlog
@@ -41,3 +43,13 @@ def configure(folder: Path, process: str) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         cache_logger_on_first_use=True,
     )
+    sys.excepthook = _record
+
+
+def _record(
+    kind: type[BaseException], error: BaseException, traceback: TracebackType | None
+) -> None:
+    """Leave the end of this process in its log too, where it is looked for."""
+    if issubclass(kind, Exception):
+        structlog.get_logger().error("ended by a fault", exc_info=(kind, error, traceback))
+    sys.__excepthook__(kind, error, traceback)

@@ -2,7 +2,7 @@
 
 import argparse
 import asyncio
-import contextlib
+import errno
 import json
 import os
 import signal
@@ -21,17 +21,21 @@ import structlog
 from mains import __version__
 from mains.clock import SystemClock
 from mains.daemon import logs
-from mains.daemon.api import SOCKET_VARIABLE
-from mains.daemon.children import Child
+from mains.daemon.children import SOCKET_VARIABLE, Child, Crew
 from mains.daemon.state import State, running
 from mains.db import Database, embedded, migrations
-from mains.errors import AlreadyRunning, MainsError, ServerUnreachable
+from mains.db.folders import PRIVATE, PUBLIC, make_folder
+from mains.errors import AlreadyRunning, MainsError, ServerUnreachable, SetupMissing
 from mains.parties import keyfiles
 from mains.parties import service as parties
 from mains.settings import Settings
 
 ANSWER_SECONDS_MAX: Final = 60.0
-DATABASE_LOOK_SECONDS: Final = 0.5
+LOOK_SECONDS: Final = 0.5
+PORT_SECONDS_MAX: Final = 10.0
+PORT_AGAIN_SECONDS: Final = 0.1
+WAITING_CONNECTIONS_MAX: Final = 1024
+AGENT_PAUSE_SECONDS_MAX: Final = 30.0
 SITES_FOLDER: Final = "sites"
 SITE_FILE: Final = "site.yaml"
 
@@ -40,23 +44,24 @@ log = structlog.get_logger()
 
 async def serve(settings: Settings) -> None:
     """Start everything in its order, keep it running, and end it in reverse on a signal."""
+    told = _told_to_end()
     server = await asyncio.to_thread(embedded.start, settings)
     try:
         await prepare(settings, server.endpoints)
-        listening = listen(settings)
+        listening = await listen(settings)
         state = _state(listening, server.endpoints)
-        tasks = [asyncio.create_task(_keep_database(server))]
-        children = _children(settings, server.endpoints, listening)
-        tasks += [asyncio.create_task(child.keep()) for child in children]
-        state.write(settings.state_file)
-        log.info("up", url=state.url)
-        agents = asyncio.create_task(_keep_agents(settings, state.url, children, tasks))
-        await _told_to_end()
-        for task in (agents, *tasks):
-            task.cancel()
-        for child in reversed(children):
-            await child.end()
-        settings.state_file.unlink(missing_ok=True)
+        crew = Crew(told)
+        try:
+            crew.watch(_keep_database(server))
+            for child in _children(settings, server.endpoints, listening):
+                crew.keep(child)
+            state.write(settings.state_file)
+            log.info("up", url=state.url)
+            crew.watch(_keep_agents(settings, state.url, crew))
+            await told.wait()
+        finally:
+            await crew.end()
+            settings.state_file.unlink(missing_ok=True)
     finally:
         await asyncio.to_thread(server.stop)
 
@@ -78,19 +83,44 @@ async def prepare(settings: Settings, endpoints: embedded.Endpoints) -> None:
         await database.close()
 
 
-def listen(settings: Settings) -> socket.socket:
-    """Open the port here, so that it stays the same however often the API is started again."""
+async def listen(settings: Settings) -> socket.socket:
+    """Open the port here, so that it stays the same however often the API is started again.
+
+    A port that is taken is waited for: the API of a killed `up` holds it until it has ended too.
+    """
     port_file = settings.home / "port"
-    remembered = settings.listen_port or _remembered(port_file)
-    for port in dict.fromkeys((remembered, settings.listen_port)):
-        with contextlib.suppress(OSError):
-            listening = socket.create_server((settings.listen_host, port), backlog=1024)
-            port_file.write_text(str(listening.getsockname()[1]), "utf-8")
-            return listening
-    raise AlreadyRunning(
-        f"port {settings.listen_port} of {settings.listen_host} is taken",
-        hint="Choose another with MAINS_LISTEN_PORT, or 0 for any free one.",
-    )
+    port = settings.listen_port or _remembered(port_file)
+    deadline = time.monotonic() + PORT_SECONDS_MAX
+    while True:
+        try:
+            listening = await asyncio.to_thread(_open, settings.listen_host, port)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise SetupMissing(
+                    f"can't listen on {settings.listen_host}: {error.strerror}",
+                    hint="MAINS_LISTEN_HOST is an address of this machine.",
+                ) from error
+            if time.monotonic() < deadline:
+                await asyncio.sleep(PORT_AGAIN_SECONDS)
+            elif settings.listen_port:
+                raise AlreadyRunning(
+                    f"port {port} of {settings.listen_host} is taken",
+                    hint="Choose another with MAINS_LISTEN_PORT, or 0 for any free one.",
+                ) from error
+            else:
+                log.warning("the port of the last start is taken; another one is used", port=port)
+                port = 0
+            continue
+        port_file.write_text(str(listening.getsockname()[1]), "utf-8")
+        return listening
+
+
+def _open(host: str, port: int) -> socket.socket:
+    """Listen on the first address that the host's name stands for, of whichever family it is."""
+    family, _, _, _, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    return socket.create_server(address[:2], family=family, backlog=WAITING_CONNECTIONS_MAX)
 
 
 def _remembered(port_file: Path) -> int:
@@ -132,51 +162,61 @@ def _children(
 async def _keep_database(server: embedded.Server) -> None:
     """Start the embedded Postgres again when it has died."""
     while True:
-        await asyncio.sleep(DATABASE_LOOK_SECONDS)
+        await asyncio.sleep(LOOK_SECONDS)
         try:
             if await asyncio.to_thread(server.ensure_running):
                 log.warning("the database had died and was started again")
         except MainsError as error:
             log.warning("the database does not start", reason=error.detail)
+        except (OSError, psutil.Error) as error:
+            # A disk that is away or full: it may come back.
+            log.warning("the database does not start", reason=str(error))
 
 
-async def _keep_agents(
-    settings: Settings, url: str, children: list[Child], tasks: list[asyncio.Task[None]]
-) -> None:
-    """Run an agent for every site folder of this instance, new ones included."""
+async def _keep_agents(settings: Settings, url: str, crew: Crew) -> None:
+    """Run an agent for every site folder of this instance, new ones included, gone ones not."""
     known: set[Path] = set()
     while True:
-        for folder in _site_folders(settings):
-            if folder not in known:
-                known.add(folder)
-                environment = {"MAINS_HOME": str(settings.home)}
-                child = Child(
-                    f"agent {folder.name}",
-                    "mains.daemon.agent",
-                    ["--folder", str(folder), "--url", url],
-                    environment=environment,
-                )
-                children.append(child)
-                tasks.append(asyncio.create_task(child.keep()))
-        await asyncio.sleep(DATABASE_LOOK_SECONDS)
+        present = set(_site_folders(settings))
+        for folder in sorted(present - known):
+            crew.keep(_agent(settings, url, folder))
+        for folder in known - present:
+            await crew.dismiss(_agent_name(folder))
+        known = present
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+def _agent(settings: Settings, url: str, folder: Path) -> Child:
+    return Child(
+        _agent_name(folder),
+        "mains.daemon.agent",
+        ["--folder", str(folder), "--url", url],
+        environment={"MAINS_HOME": str(settings.home)},
+        # It waits for a server by itself; when it ends, something is wrong that takes a person.
+        pause_seconds_max=AGENT_PAUSE_SECONDS_MAX,
+    )
+
+
+def _agent_name(folder: Path) -> str:
+    return f"agent {folder.name}"
 
 
 def _site_folders(settings: Settings) -> list[Path]:
     return sorted(path.parent for path in (settings.commons / SITES_FOLDER).glob(f"*/{SITE_FILE}"))
 
 
-async def _told_to_end() -> None:
+def _told_to_end() -> asyncio.Event:
+    """Return what is set on SIGTERM or SIGINT, from now on: a start is ended in order too."""
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told.set)
-    await told.wait()
+    return told
 
 
 def detach(settings: Settings) -> State:
     """Start `up` in the background and return once it answers."""
-    settings.logs.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (settings.logs / "start.log").open("wb") as output:
+    with _start_log(settings).open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "mains.daemon.up"],
             stdin=subprocess.DEVNULL,
@@ -190,13 +230,21 @@ def detach(settings: Settings) -> State:
         if state is not None and state.pid == process.pid and answers(state.url):
             return state
         if process.poll() is not None:
-            said = (settings.logs / "start.log").read_text("utf-8", "replace").strip()
+            said = _start_log(settings).read_text("utf-8", "replace").strip()
             raise ServerUnreachable(said or "mains ended at its start", hint=" ")
         time.sleep(0.05)
     raise ServerUnreachable(
         f"mains did not answer within {ANSWER_SECONDS_MAX:.0f} s",
         hint=f"Look into {settings.logs}.",
     )
+
+
+def _start_log(settings: Settings) -> Path:
+    """Return where a background start writes what is not in the logs, such as its refusal."""
+    path = settings.logs / "start.log"
+    make_folder(settings.logs, mode=PRIVATE)
+    path.touch(mode=0o600)
+    return path
 
 
 def answers(url: str) -> bool:
@@ -215,6 +263,7 @@ def main() -> None:
     arguments = parser.parse_args()
     settings = Settings.from_environment()
     try:
+        _make_home(settings)
         found = running(settings.state_file)
         if found is not None:
             raise AlreadyRunning(
@@ -229,6 +278,13 @@ def main() -> None:
             _foreground(settings)
     except MainsError as error:
         sys.exit(f"error [{error.code}]: {error.detail}\n  next: {error.hint}".rstrip())
+
+
+def _make_home(settings: Settings) -> None:
+    """Make the home for its owner alone, as root in folders that the system user passes through."""
+    if settings.commons != settings.home:
+        make_folder(settings.commons, mode=PUBLIC)
+    make_folder(settings.home, mode=PRIVATE)
 
 
 def _foreground(settings: Settings) -> None:

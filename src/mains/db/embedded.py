@@ -20,7 +20,7 @@ from mains.db.cluster import APPLICATION, OWNER, SHORT_FOLDER, SUPERUSER, Cluste
 from mains.db.folders import PRIVATE, PUBLIC, make_folder
 from mains.db.lock import InstanceLock, holder_of
 from mains.db.process import end, postmaster
-from mains.errors import DatabaseUnavailable, SetupMissing
+from mains.errors import AlreadyRunning, DatabaseUnavailable, SetupMissing
 from mains.settings import Settings
 
 EXTERNAL_VERSION_MIN: Final = 150_000
@@ -116,6 +116,27 @@ def status(settings: Settings) -> Status:
     layout = Layout(settings)
     process = postmaster(layout.data)
     return Status(holder_of(layout.lock), None if process is None else process.pid)
+
+
+def end_left_over(settings: Settings) -> int | None:
+    """End the server of a mains that was killed, if nobody has taken it over; return its process.
+
+    Raises DatabaseUnavailable when it does not end.
+    """
+    layout = Layout(settings)
+    if not layout.lock.exists():
+        return None
+    try:
+        lock = InstanceLock.take(layout.lock)
+    except AlreadyRunning:
+        return None
+    try:
+        process = postmaster(layout.data)
+        if process is not None:
+            end(process)
+        return None if process is None else process.pid
+    finally:
+        lock.release()
 
 
 @asynccontextmanager

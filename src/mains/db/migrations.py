@@ -4,7 +4,8 @@ import hashlib
 import importlib.resources
 import itertools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -129,9 +130,14 @@ def verify(app_url: str, *, known: Sequence[Migration] | None = None) -> None:
             )
 
 
-def _connect(url: str) -> psycopg.Connection[TupleRow]:
+@contextmanager
+def _connect(url: str) -> Iterator[psycopg.Connection[TupleRow]]:
+    """Give a connection; a server that goes away at any moment is DatabaseUnavailable."""
     try:
-        return psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_SECONDS_MAX)
+        with psycopg.connect(
+            url, autocommit=True, connect_timeout=CONNECT_SECONDS_MAX
+        ) as connection:
+            yield connection
     except psycopg.OperationalError as error:
         raise DatabaseUnavailable(f"Can't reach the database: {error}".strip()) from error
 
