@@ -1,0 +1,249 @@
+"""Holds a second: one by one over many organisations, and in batches on a hot one.
+
+Every organisation has four private limits: own money, a voucher, and two caps. Clients are
+processes of their own that call the ledger as a slice does, through Database and service; the
+peer is a transaction that inserts one row through the same door. All commits are durable.
+"""
+
+import asyncio
+import shutil
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+import psutil
+import psycopg
+import uvloop
+
+from bench.common import Figure, Spread, report
+from mains.db import Database, embedded, migrations
+from mains.ids import new_id
+from mains.ledger import service
+from mains.ledger.rules import Mode
+from mains.ledger.values import AccountKind, HoldOutcome, HoldRequest, Leg
+from mains.settings import Settings
+
+ORGANISATIONS: Final = 1_000
+ROOM_MICROS: Final = 10**15
+SECONDS: Final = 5.0
+REPETITIONS: Final = 3
+PROCESSES: Final = 2
+BATCH: Final = 200
+NOW: Final = datetime(2026, 1, 5, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Organisation:
+    id: UUID
+    own: int
+    voucher: int
+    cap: int
+    total_cap: int
+
+    def hold(self) -> HoldRequest:
+        return HoldRequest(
+            hold_id=new_id(),
+            request_hash=bytes(32),
+            organisation_id=self.id,
+            unit="CNY",
+            ceiling_micros=500,
+            mode=Mode.RATIO,
+            amounts=(500, 250),
+            legs=(
+                Leg(self.own, 0),
+                Leg(self.voucher, 1),
+                Leg(self.cap, 1),
+                Leg(self.total_cap, -1),
+            ),
+            expires_at=NOW + timedelta(days=1),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What each of `processes` clients does on `connections`: batches over some organisations."""
+
+    name: str
+    connections: int
+    batch: int
+    processes: int = PROCESSES
+
+
+FLOOR: Final = Load("one-row transactions (peer)", connections=16, batch=0)
+SPREAD_OUT: Final = Load("holds, 1,000 organisations, one by one", connections=16, batch=1)
+GROUPED: Final = Load("holds, 1,000 organisations, groups of 20", connections=4, batch=20)
+HOT_SINGLE: Final = Load("holds, one hot organisation, one by one", connections=16, batch=1)
+HOT: Final = Load("holds, one hot organisation, batches of 200", connections=1, batch=BATCH)
+
+
+def main() -> None:
+    with postgres() as (url, owner_url, postmaster):
+        with psycopg.connect(owner_url) as owner:
+            owner.execute("CREATE TABLE public.floor (id uuid PRIMARY KEY)")
+            owner.execute("GRANT INSERT ON public.floor TO mains_app")
+        city = asyncio.run(a_city(url))
+        figures = [
+            measure(url, postmaster, FLOOR, city[:1], aim="-"),
+            measure(url, postmaster, SPREAD_OUT, city, aim="2,500"),
+            measure(url, postmaster, GROUPED, city, aim="2,500"),
+            measure(url, postmaster, HOT_SINGLE, city[:1], aim="-"),
+            measure(url, postmaster, HOT, city[:1], aim="5,000"),
+        ]
+    report("ledger", figures, organisations=ORGANISATIONS, limits_each=4, seconds_each=SECONDS)
+
+
+@contextmanager
+def postgres() -> Iterator[tuple[str, str, psutil.Process]]:
+    """Give the embedded Postgres as mains runs it, in a home that goes with it."""
+    folder = Path(tempfile.mkdtemp(prefix="mains-bench-", dir="/tmp"))  # noqa: S108
+    folder.chmod(0o755)
+    settings = Settings(home=folder / "home", commons=folder / "commons")
+    server = embedded.start(settings)
+    try:
+        assert server.endpoints.owner_url is not None
+        migrations.migrate(server.endpoints.owner_url)
+        pid = embedded.status(settings).postmaster_pid
+        assert pid is not None
+        yield server.endpoints.app_url, server.endpoints.owner_url, psutil.Process(pid)
+    finally:
+        server.stop()
+        shutil.rmtree(folder)
+
+
+async def a_city(url: str) -> list[Organisation]:
+    database = await Database.open(url)
+    async with database.transaction() as tx:
+        world = await open_account(tx, AccountKind.WORLD, None)
+        source = await open_account(tx, AccountKind.CAP_SOURCE, None)
+    organisations = []
+    for _ in range(ORGANISATIONS):
+        async with database.transaction() as tx:
+            owner_id = new_id()
+            ids = [
+                await open_account(tx, kind, owner_id, scope)
+                for kind, scope in (
+                    (AccountKind.OWN, ""),
+                    (AccountKind.VOUCHER, "voucher"),
+                    (AccountKind.CAP, "voucher"),
+                    (AccountKind.CAP, "total"),
+                )
+            ]
+            for account_id in ids:
+                await service.transfer(
+                    tx,
+                    transfer_id=new_id(),
+                    debit=world if account_id in ids[:2] else source,
+                    credit=account_id,
+                    amount_micros=ROOM_MICROS,
+                    reason="bench",
+                    actor_id=None,
+                    now=NOW,
+                )
+            organisations.append(Organisation(owner_id, *ids))
+    await database.close()
+    return organisations
+
+
+async def open_account(
+    tx: service.Transaction, kind: AccountKind, owner_id: UUID | None, scope: str = ""
+) -> int:
+    return await service.open_account(
+        tx,
+        kind=kind,
+        unit="CNY",
+        owner_id=owner_id,
+        scope=scope,
+        limited=owner_id is not None,
+        now=NOW,
+    )
+
+
+def measure(
+    url: str, postmaster: psutil.Process, load: Load, city: list[Organisation], *, aim: str
+) -> Figure:
+    """Run the clients a few times; what bounds the figure is said by the cores' use."""
+    readings, busy = [], ""
+    context = get_context("spawn")
+    with ProcessPoolExecutor(load.processes, mp_context=context) as pool:
+        for _ in range(REPETITIONS):
+            started, before = time.perf_counter(), cpu_of(postmaster)
+            clients = [pool.submit(client, url, load, city) for _ in range(load.processes)]
+            results = [each.result() for each in clients]
+            seconds = time.perf_counter() - started
+            readings.append(sum(done / took for done, took, _ in results))
+            server = (cpu_of(postmaster) - before) / seconds
+            clients_busy = sum(cpu / took for _, took, cpu in results)
+            busy = f"Postgres {server:.2f} cores, clients {clients_busy:.2f}"
+    unit = "commits/s" if load is FLOOR else "holds/s"
+    return Figure(load.name, unit, Spread(tuple(readings)), aim, f"CPU: {busy} of 2")
+
+
+def cpu_of(postmaster: psutil.Process) -> float:
+    """Return the CPU seconds of Postgres, its ended sessions included."""
+    mine = postmaster.cpu_times()
+    total = mine.user + mine.system + mine.children_user + mine.children_system
+    for child in postmaster.children():
+        times = child.cpu_times()
+        total += times.user + times.system
+    return total
+
+
+def client(url: str, load: Load, city: list[Organisation]) -> tuple[int, float, float]:
+    """Return how much was done, in how many seconds, with how many CPU seconds."""
+    return uvloop.run(client_loop(url, load, city))
+
+
+async def client_loop(url: str, load: Load, city: list[Organisation]) -> tuple[int, float, float]:
+    database = await Database.open(url, size_max=load.connections)
+    step = one_row(database) if load.batch == 0 else placing(database, load, city)
+    for _ in range(20):
+        await step(0)
+    started, cpu = time.perf_counter(), time.process_time()
+    done = await asyncio.gather(
+        *(until(started + SECONDS, step, worker) for worker in range(load.connections))
+    )
+    seconds = time.perf_counter() - started
+    await database.close()
+    return sum(done), seconds, time.process_time() - cpu
+
+
+async def until(deadline: float, step: Callable[[int], Awaitable[int]], worker: int) -> int:
+    done, turn = 0, worker
+    while time.perf_counter() < deadline:
+        done += await step(turn)
+        turn += 17
+    return done
+
+
+def one_row(database: Database) -> Callable[[int], Awaitable[int]]:
+    async def step(turn: int) -> int:
+        async with database.transaction() as tx:
+            await tx.execute("INSERT INTO public.floor VALUES (%s)", [new_id()])
+        return 1
+
+    return step
+
+
+def placing(
+    database: Database, load: Load, city: list[Organisation]
+) -> Callable[[int], Awaitable[int]]:
+    async def step(turn: int) -> int:
+        holds = [city[(turn + 31 * i) % len(city)].hold() for i in range(load.batch)]
+        async with database.transaction() as tx:
+            answers = await service.place(tx, holds, now=NOW)
+        assert all(answer.outcome is HoldOutcome.PLACED for answer in answers)
+        return len(holds)
+
+    return step
+
+
+if __name__ == "__main__":
+    main()
