@@ -463,6 +463,16 @@ async def test_joining_writes_a_private_key_and_a_configuration_that_loads(
     assert folder.stat().st_mode & 0o777 == 0o711
 
 
+async def test_a_shorter_lease_of_the_server_is_kept_for_the_next_start(
+    office: Office, site: Site
+) -> None:
+    assert site.config.lease_seconds > LEASE_SECONDS
+    async with site.running():
+        await office.until(lambda: bool(office.requests))
+
+    assert AgentConfig.load(site.config.folder).lease_seconds == LEASE_SECONDS
+
+
 async def test_two_agents_with_one_token_one_joins(office: Office, tmp_path: Path) -> None:
     token = await a_token(office)
     site = await a_joined_site(office, tmp_path)

@@ -20,6 +20,7 @@ CONFIG_FILE: Final = "site.yaml"
 KEY_FILE: Final = "agent.key"
 LOCK_FILE: Final = "agent.lock"
 SLOTS: Final = 64
+LEASE_SECONDS: Final = 15
 
 EngineName = Literal["process", "fake"]
 Isolation = Literal["auto", "uid", "bubblewrap", "trusted"]
@@ -28,8 +29,10 @@ Isolation = Literal["auto", "uid", "bubblewrap", "trusted"]
 class AgentConfig(Schema):
     """What `site.yaml` says. Runs take the system users uid_base .. uid_base + slots - 1.
 
-    devices restricts the accelerators to some of the host's indices; python is the interpreter
-    that runs' environments are built with.
+    lease_seconds is how long a leased run may live before its first renewal: at most the server's
+    lease, or a run could live on here after it was given up and started elsewhere. devices
+    restricts the accelerators to some of the host's indices; python is the interpreter that runs'
+    environments are built with.
     """
 
     url: str
@@ -44,6 +47,7 @@ class AgentConfig(Schema):
     python: Path | None = None
     tls_sha256: str | None = None
     bundle_bytes_max: PositiveInt = 2 * 2**30
+    lease_seconds: PositiveInt = LEASE_SECONDS
 
     @classmethod
     def load(cls, folder: Path) -> Self:

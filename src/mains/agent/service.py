@@ -136,6 +136,7 @@ async def _serve(
     ) as server:
         registration = await _register(config, server, clock=clock)
         server.identify(site_id=config.site_id, epoch=registration.epoch)
+        _keep_lease(config, registration)
 
         async def serve_pools(pools: Sequence[PoolOrder]) -> None:
             registry.claim_shares(
@@ -153,6 +154,13 @@ async def _serve(
             serve_pools=serve_pools,
         )
         await agent.work()
+
+
+def _keep_lease(config: AgentConfig, registration: RegisterAnswer) -> None:
+    """Note a lease of the server that is shorter than ours: the engine gets it with its start."""
+    if registration.lease_seconds < config.lease_seconds:
+        LOG.warning("lease_shorter", was=config.lease_seconds, now=registration.lease_seconds)
+        config.model_copy(update={"lease_seconds": registration.lease_seconds}).save()
 
 
 async def _patiently_trust(config: AgentConfig) -> ssl.SSLContext | bool:
