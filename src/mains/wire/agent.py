@@ -6,12 +6,12 @@ agent is a DSSE envelope over the exact bytes of one of these objects, signed wi
 """
 
 from enum import StrEnum
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 from uuid import UUID
 
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveInt
 
-from mains.wire.base import Instant, Name, Schema, Sha256
+from mains.wire.base import Count, Instant, Name, Schema, Sha256, Text
 
 PROTOCOL: Final = 1
 PROTOCOLS_ACCEPTED: Final = (0, 1)
@@ -46,6 +46,11 @@ FINAL_STATES: Final = frozenset(
         RunState.LOST,
     }
 )
+
+TaskNumber = Annotated[int, Field(ge=0, lt=2**31)]
+
+Reason = Annotated[Text, BeforeValidator(lambda text: str(text).replace("\0", "\ufffd")[:500])]
+"""What went wrong, in words that may come from a run: mended rather than refused."""
 
 UnitKind = Name
 """What a pool sells: "cpu", or an accelerator model in lower case such as "h100"."""
@@ -102,9 +107,9 @@ class PoolReport(Schema):
     """What the agent found on its host for one pool; isolation says how runs are kept apart."""
 
     pool_id: UUID
-    units: NonNegativeInt
-    cpus: NonNegativeInt
-    memory_bytes: NonNegativeInt
+    units: int = Field(ge=0, lt=2**31)
+    cpus: int = Field(ge=0, lt=2**31)
+    memory_bytes: Count
     isolation: Literal["uid", "bubblewrap", "trusted", "fake"]
     memory_limit: Literal["cgroup2", "cgroup1", "polled", "none"]
 
@@ -112,22 +117,22 @@ class PoolReport(Schema):
 class ArtefactReport(Schema):
     """One output file, already uploaded; path is relative to the task's MAINS_OUTPUT."""
 
-    task: NonNegativeInt
-    path: str = Field(max_length=1024)
+    task: TaskNumber
+    path: Text = Field(max_length=1024)
     sha256: Sha256
-    size_bytes: NonNegativeInt
+    size_bytes: Count
 
 
 class TaskReport(Schema):
     """One task's end; unit_milliseconds are its own priced use, frozen."""
 
-    task: NonNegativeInt
+    task: TaskNumber
     state: RunState
-    exit_code: int | None = None
-    unit_milliseconds: NonNegativeInt = 0
+    exit_code: int | None = Field(default=None, ge=-(2**31), lt=2**31)
+    unit_milliseconds: Count = 0
     started_at: Instant | None = None
     ended_at: Instant | None = None
-    reason: str = Field(default="", max_length=500)
+    reason: Reason = ""
 
 
 class AttemptReport(Schema):
@@ -142,7 +147,7 @@ class AttemptReport(Schema):
     state: RunState
     tasks: list[TaskReport] = []
     artefacts: list[ArtefactReport] = []
-    reason: str = Field(default="", max_length=500)
+    reason: Reason = ""
 
 
 class UsageLine(Schema):
@@ -153,11 +158,11 @@ class UsageLine(Schema):
 
     attempt_id: UUID
     fence: PositiveInt
-    sequence: PositiveInt
-    unit_milliseconds: NonNegativeInt
-    cpu_milliseconds: NonNegativeInt = 0
-    memory_peak_bytes: NonNegativeInt = 0
-    energy_joules: NonNegativeInt | None = None
+    sequence: int = Field(ge=1, lt=2**63)
+    unit_milliseconds: Count
+    cpu_milliseconds: Count = 0
+    memory_peak_bytes: Count = 0
+    energy_joules: Count | None = None
     measured_at: Instant
     final: bool = False
 
@@ -168,7 +173,7 @@ class SyncRequest(Schema):
     protocol: int
     site_id: UUID
     epoch: PositiveInt
-    sequence: PositiveInt
+    sequence: int = Field(ge=1, lt=2**63)
     sent_at: Instant
     wait_seconds: NonNegativeInt = 0
     complete: bool = False
@@ -256,8 +261,8 @@ class LogChunk(Schema):
 
     attempt_id: UUID
     fence: PositiveInt
-    task: NonNegativeInt
-    offset: NonNegativeInt
+    task: TaskNumber
+    offset: Count
     data_base64: str
 
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, StringConstraints
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from mains.units import Money
 
@@ -11,6 +11,11 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 DecimalText = Annotated[str, StringConstraints(pattern=r"^-?\d{1,13}(\.\d{1,6})?$")]
 Instant = AwareDatetime
+Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
+"""Any text that a database can keep: all but the character of code 0."""
+
+Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
+"""A count that is kept as a bigint."""
 
 
 class Schema(BaseModel):

@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import Field
 
 from mains.wire.base import Amount, Instant, Schema, Sha256
-from mains.wire.spec import JobSpec
+from mains.wire.spec import Environment, JobSpec
 
 JobState = Literal[
     "queued",
@@ -91,7 +91,7 @@ class SubmitRequest(Schema):
     quote_id: UUID | None = None
     spec: JobSpec | None = None
     bundle: Sha256 | None = None
-    secrets: dict[str, str] = {}
+    secrets: Environment = {}
 
 
 class Submitted(Schema):

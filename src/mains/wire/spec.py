@@ -10,17 +10,23 @@ from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final, Literal
 
 import yaml
-from pydantic import Field, PositiveInt, StringConstraints, ValidationError, field_validator
+from pydantic import Field, StringConstraints, ValidationError, field_validator
 
 from mains.errors import SpecInvalid, SpecUnknownKey, SpecUnsupported
-from mains.units import parse_bytes, parse_seconds
-from mains.wire.base import DecimalText, Name, Schema
+from mains.units import Money, parse_bytes, parse_seconds
+from mains.wire.base import DecimalText, Name, Schema, Text
 
 TASKS_MAX: Final = 1_000_000
 CPUS_MAX: Final = 4_096
 MEMORY_BYTES_MAX: Final = 64 * 2**40
 SECONDS_MAX: Final = 30 * 86_400
 SCRIPT_CHARACTERS_MAX: Final = 256 * 1024
+ATTEMPTS_MAX: Final = 100
+NAMES_MAX: Final = 1_000
+DOCUMENT_CHARACTERS_MAX: Final = 2 * 2**20
+DOCUMENT_NODES_MAX: Final = 50_000
+"""Aliases count as often as they are named, so that a small file can't mean a huge one."""
+
 MEMORY_BYTES_DEFAULT: Final = 2**30
 SECONDS_DEFAULT: Final = 3_600
 GRACE_SECONDS_DEFAULT: Final = 10
@@ -40,14 +46,16 @@ UNSUPPORTED_RESOURCES: Final = frozenset(
     "cloud region zone infra instance_type use_spot job_recovery disk_size disk_tier ports image_id"
     " any_of ordered labels autostop accelerator_args network_tier volumes".split()
 )
-_ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _ARRAY = re.compile(r"(\d+)-(\d+)")
 
-Environment = dict[
-    Annotated[str, StringConstraints(pattern=_ENVIRONMENT_NAME.pattern + "$")],
-    Annotated[str, StringConstraints(max_length=32_768)],
+Environment = Annotated[
+    dict[
+        Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")],
+        Annotated[Text, StringConstraints(max_length=32_768)],
+    ],
+    Field(max_length=NAMES_MAX),
 ]
-Script = Annotated[str, StringConstraints(max_length=SCRIPT_CHARACTERS_MAX)]
+Script = Annotated[Text, StringConstraints(max_length=SCRIPT_CHARACTERS_MAX)]
 
 
 class Accelerators(Schema):
@@ -89,10 +97,19 @@ class JobSpec(Schema):
     grace_seconds: int = Field(default=GRACE_SECONDS_DEFAULT, ge=0, le=600)
     budget: DecimalText | None = None
     programme: Name | Literal["none"] | None = None
-    outputs: list[Annotated[str, StringConstraints(min_length=1, max_length=256)]] = ["**"]
+    outputs: list[Annotated[Text, StringConstraints(min_length=1, max_length=256)]] = Field(
+        default=["**"], max_length=NAMES_MAX
+    )
     retry: Literal["never", "wait", "elsewhere"] = "wait"
-    attempts_max: PositiveInt = 3
-    sites: list[Name] | None = None
+    attempts_max: int = Field(default=3, ge=1, le=ATTEMPTS_MAX)
+    sites: list[Name] | None = Field(default=None, max_length=NAMES_MAX)
+
+    @field_validator("budget")
+    @classmethod
+    def _budget_is_an_amount(cls, text: str | None) -> str | None:
+        if text is not None and Money.parse(text, "XXX").micros < 0:
+            raise ValueError("a budget is not negative")
+        return text
 
     @field_validator("outputs")
     @classmethod
@@ -107,15 +124,23 @@ class JobSpec(Schema):
         return self.model_copy(update={"secrets": dict.fromkeys(self.secrets, "")})
 
 
-def read_spec(text: str) -> tuple[JobSpec, str | None]:
+def read_spec(text: str | bytes) -> tuple[JobSpec, str | None]:
     """Read a job file; returns the checked spec and the `workdir` it names, if any.
 
     Raises SpecInvalid, SpecUnknownKey or SpecUnsupported, naming the key and what to write instead.
     """
+    if len(text) > DOCUMENT_CHARACTERS_MAX:
+        raise SpecInvalid(
+            f"The job file has more than {DOCUMENT_CHARACTERS_MAX:,} characters.",
+            hint="Put code and data into the folder that `workdir` names.",
+        )
     try:
-        document = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        document = yaml.safe_load(text if isinstance(text, str) else text.decode("utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise SpecInvalid(f"The job file is not YAML: {error}") from error
+    except (ValueError, OverflowError, RecursionError, AttributeError, TypeError) as error:
+        # What safe_load lets through of its own: impossible dates, endless nesting, odd tags.
+        raise SpecInvalid("The job file is not YAML that can be read.") from error
     if not isinstance(document, dict):
         raise SpecInvalid("The job file is not a mapping of keys such as `run:`.")
     return spec_of(document)
@@ -123,6 +148,7 @@ def read_spec(text: str) -> tuple[JobSpec, str | None]:
 
 def spec_of(document: Mapping[str, Any]) -> tuple[JobSpec, str | None]:
     """Check a job file that is already parsed; as `read_spec`."""
+    _check_size(document)
     _known(document, _KEYS, UNSUPPORTED, where="")
     values = {key: document[key] for key in _PLAIN if document.get(key) is not None}
     if _integer(document.get("num_nodes", 1), "num_nodes") != 1:
@@ -160,6 +186,20 @@ _KEYS: Final = frozenset(_PLAIN) | {
     "budget",
 }
 _RESOURCE_KEYS: Final = frozenset({"cpus", "memory", "accelerators"})
+
+
+def _check_size(document: object) -> None:
+    """Walk a document as if every alias were written out, and stop where it gets too large."""
+    waiting, seen = [document], 0
+    while waiting:
+        value = waiting.pop()
+        seen += 1
+        if seen > DOCUMENT_NODES_MAX:
+            raise SpecInvalid(f"The job file has more than {DOCUMENT_NODES_MAX:,} values.")
+        if isinstance(value, dict):
+            waiting += [*value.keys(), *value.values()]
+        elif isinstance(value, list | tuple | set):
+            waiting += value
 
 
 def _known(
