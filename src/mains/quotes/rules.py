@@ -126,6 +126,7 @@ def plan_quote(
         told += [_no_account(offer) for offer in fitting]
         return NoQuote(tuple(told))
     told += [_foreign(offer, own) for offer in fitting if offer.currency != own.currency]
+    told += _without_voucher(need, vouchers, own.currency)
     fitting = [offer for offer in fitting if offer.currency == own.currency]
     plans = [
         _plan(need, party, fitting, own, voucher, loads, now)
@@ -199,6 +200,16 @@ def _candidates(
     if need.programme is not None:
         return [voucher for voucher in usable if voucher.programme == need.programme] or [None]
     return [*usable, None]
+
+
+def _without_voucher(
+    need: Need, vouchers: Iterable[VoucherPayer], currency: str
+) -> tuple[Refusal, ...]:
+    """Say it where a job names a programme of which its organisation has no voucher now."""
+    if need.programme in (None, "none") or _candidates(need, vouchers, currency) != [None]:
+        return ()
+    what = f"voucher of {need.programme}"
+    return (Refusal(what, "no_voucher", f"no voucher of {need.programme} pays in {currency} now"),)
 
 
 def _plan(

@@ -1,7 +1,7 @@
 """Load what a quote needs, decide, store; the promise itself is placed by the ledger."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -11,7 +11,7 @@ from mains.errors import InsufficientFunds, MainsError, NoOffer, NotFound
 from mains.parties import service as parties
 from mains.programmes import service as programmes
 from mains.programmes.payers import VoucherPayer
-from mains.programmes.rules import Granted, explain
+from mains.programmes.rules import Granted, explain, period_of
 from mains.quotes.rules import (
     Load,
     Need,
@@ -19,6 +19,7 @@ from mains.quotes.rules import (
     OwnAccount,
     Priced,
     QuotePlan,
+    Refusal,
     plan_quote,
     voucher_room,
 )
@@ -128,17 +129,14 @@ def decide(wanted: Wanted, seen: Market, *, valid: timedelta, now: datetime) -> 
         loads=seen.loads,
         now=now,
     )
-    told = [
-        {
-            "what": f"voucher of {refusal.programme}",
-            "code": refusal.code,
-            "because": refusal.because,
-        }
+    told = tuple(
+        Refusal(f"voucher of {refusal.programme}", refusal.code, refusal.because)
         for refusal in vouchers.refusals
-    ]
+    )
+    plan = replace(plan, refusals=(*plan.refusals, *told))
     if isinstance(plan, NoQuote):
         return plan
-    return _quote(wanted, plan, told, valid=valid, now=now)
+    return _quote(wanted, plan, valid=valid, now=now)
 
 
 async def store(tx: Transaction, quotes: Sequence[Quote]) -> None:
@@ -162,7 +160,8 @@ async def quote(tx: Transaction, quote_id: UUID) -> Quote:
 
 def refusal(none: NoQuote, organisation: str) -> MainsError:
     """Return the error that says why there is no quote, with the amounts or the pools."""
-    reasons = {each.what: each.because for each in none.refusals}
+    vouchers = [each.because for each in none.refusals if each.what.startswith("voucher")]
+    reasons = {r.what: r.because for r in none.refusals if not r.what.startswith("voucher")}
     if none.cheapest_micros is None:
         detail = "No site can run this job"
         detail += ": " + "; ".join(f"{k} {v}" for k, v in reasons.items()) if reasons else "."
@@ -180,7 +179,8 @@ def refusal(none: NoQuote, organisation: str) -> MainsError:
     return InsufficientFunds(
         f"The job may cost {Money(none.cheapest_micros, none.currency)}: vouchers pay at most "
         f"{decimal_string(none.voucher_room_micros)}, {organisation}'s own money "
-        f"{decimal_string(none.own_room_micros)}; {missing} are missing.",
+        f"{decimal_string(none.own_room_micros)}; {missing} are missing."
+        + "".join(f" Note: {because}." for because in vouchers),
         hint="Shorten `time_limit`, deposit money, or ask the programme office for a voucher.",
         cost=decimal_string(none.cheapest_micros),
         voucher=decimal_string(none.voucher_room_micros),
@@ -244,7 +244,6 @@ def percent(basis_points: int) -> str:
 def _quote(
     wanted: Wanted,
     plan: QuotePlan,
-    told: Sequence[Mapping[str, str]],
     *,
     valid: timedelta,
     now: datetime,
@@ -268,13 +267,18 @@ def _quote(
         leg_payers=[payer for _, payer in legs],
         payers=_payers(plan, voucher),
         offers=[_offer(priced, voucher) for priced in plan.priced],
-        refusals=[
-            *({"what": r.what, "code": r.code, "because": r.because} for r in plan.refusals),
-            *told,
-        ],
+        refusals=[{"what": r.what, "code": r.code, "because": r.because} for r in plan.refusals],
         created_at=now,
-        valid_until=now + valid,
+        valid_until=_valid_until(voucher, now + valid, now=now),
     )
+
+
+def _valid_until(voucher: VoucherPayer | None, until: datetime, *, now: datetime) -> datetime:
+    """Return when a quote ends: never after its voucher, or after the period of its cap."""
+    if voucher is None:
+        return until
+    period = period_of(voucher.document, now)
+    return min([until, voucher.valid_until, *([period.end] if period is not None else [])])
 
 
 def _payers(plan: QuotePlan, voucher: VoucherPayer | None) -> list[dict[str, Any]]:
