@@ -195,6 +195,11 @@ class City:
         async with self.database.transaction() as tx:
             return (await service.rooms(tx, [self.accounts[name]]))[self.accounts[name]]
 
+    async def rooms(self) -> dict[str, Room]:
+        async with self.database.transaction() as tx:
+            rooms = await service.rooms(tx, list(self.accounts.values()))
+        return {name: rooms[account_id] for name, account_id in self.accounts.items()}
+
     async def available(self, *names: str) -> tuple[int | None, ...]:
         async with self.database.transaction() as tx:
             rooms = await service.rooms(tx, [self.accounts[name] for name in names])
