@@ -261,3 +261,15 @@ async def test_what_is_used_beyond_the_hold_is_absorbed(city: City) -> None:
     assert (await city.settled(job_id)).charged.amount == "1.00"
     receipt = await city.receipt(job_id)
     assert (receipt.metered, receipt.charged, receipt.absorbed) == ("2.00", "1.00", "1.00")
+
+
+async def test_a_voucher_past_its_validity_pays_nothing_and_the_refusal_says_so(city: City) -> None:
+    await city.voucher(whole=1000)
+    city.clock.advance(timedelta(days=400))
+    await city.site("north", price="500")
+    answer = await city.submit(a_spec())
+    assert isinstance(answer, InsufficientFunds)
+    assert (answer.facts["voucher"], answer.facts["missing"]) == ("0.00", "400.00")
+    because = answer.facts["because"]
+    assert isinstance(because, dict)
+    assert "ended at" in because["voucher of dongguan-2025"]

@@ -20,6 +20,7 @@ from mains.quotes.rules import (
     Priced,
     QuotePlan,
     Refusal,
+    Refusal,
     plan_quote,
     voucher_room,
 )
@@ -135,7 +136,7 @@ def decide(wanted: Wanted, seen: Market, *, valid: timedelta, now: datetime) -> 
     )
     plan = replace(plan, refusals=(*plan.refusals, *told))
     if isinstance(plan, NoQuote):
-        return plan
+        return replace(plan, refusals=(*plan.refusals, *(Refusal(**each) for each in told)))
     return _quote(wanted, plan, valid=valid, now=now)
 
 
@@ -187,6 +188,7 @@ def refusal(none: NoQuote, organisation: str) -> MainsError:
         own=decimal_string(none.own_room_micros),
         missing=decimal_string(none.short_micros),
         currency=none.currency,
+        because=reasons,
     )
 
 
