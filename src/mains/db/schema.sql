@@ -1060,6 +1060,13 @@ CREATE TABLE jobs.dispatcher (
     CONSTRAINT dispatcher_singleton_check CHECK (singleton)
 );
 
+CREATE TABLE jobs.heard (
+    site_id uuid NOT NULL,
+    epoch bigint NOT NULL,
+    sequence bigint NOT NULL
+)
+WITH (fillfactor='50');
+
 CREATE TABLE jobs.job (
     id uuid NOT NULL,
     organisation_id uuid NOT NULL,
@@ -1136,6 +1143,14 @@ CREATE TABLE jobs.task (
     reason text DEFAULT ''::text NOT NULL,
     started_at timestamp with time zone,
     ended_at timestamp with time zone
+);
+
+CREATE TABLE jobs.upload (
+    site_id uuid NOT NULL,
+    sha256 text NOT NULL,
+    size_bytes bigint NOT NULL,
+    uploaded_at timestamp with time zone NOT NULL,
+    CONSTRAINT upload_size_bytes_check CHECK ((size_bytes >= 0))
 );
 
 CREATE TABLE jobs.usage_hour (
@@ -1585,6 +1600,9 @@ ALTER TABLE ONLY jobs.content
 ALTER TABLE ONLY jobs.dispatcher
     ADD CONSTRAINT dispatcher_pkey PRIMARY KEY (singleton);
 
+ALTER TABLE ONLY jobs.heard
+    ADD CONSTRAINT heard_pkey PRIMARY KEY (site_id);
+
 ALTER TABLE ONLY jobs.job
     ADD CONSTRAINT job_pkey PRIMARY KEY (id);
 
@@ -1599,6 +1617,9 @@ ALTER TABLE ONLY jobs.receipt
 
 ALTER TABLE ONLY jobs.task
     ADD CONSTRAINT task_pkey PRIMARY KEY (job_id, task);
+
+ALTER TABLE ONLY jobs.upload
+    ADD CONSTRAINT upload_pkey PRIMARY KEY (site_id, sha256);
 
 ALTER TABLE ONLY jobs.usage_hour
     ADD CONSTRAINT usage_hour_pkey PRIMARY KEY (organisation_id, hour);
@@ -1736,6 +1757,10 @@ CREATE INDEX job_unsettled ON jobs.job USING btree (id) WHERE (settled_at IS NUL
 
 CREATE INDEX job_waiting ON jobs.job USING btree (organisation_id, id) WHERE (NOT isempty(waiting));
 
+CREATE INDEX upload_by_hash ON jobs.upload USING btree (sha256);
+
+CREATE INDEX upload_by_time ON jobs.upload USING btree (uploaded_at);
+
 CREATE INDEX draw_of_hold ON ledger.draw USING btree (hold_id);
 
 CREATE INDEX entry_of_credit ON ledger.entry USING btree (credit, seq) WHERE (credit IS NOT NULL);
@@ -1791,6 +1816,9 @@ ALTER TABLE ONLY jobs.attempt
 ALTER TABLE ONLY jobs.content
     ADD CONSTRAINT content_organisation_id_fkey FOREIGN KEY (organisation_id) REFERENCES parties.organisation(id);
 
+ALTER TABLE ONLY jobs.heard
+    ADD CONSTRAINT heard_site_id_fkey FOREIGN KEY (site_id) REFERENCES sites.site(id);
+
 ALTER TABLE ONLY jobs.job
     ADD CONSTRAINT job_organisation_id_fkey FOREIGN KEY (organisation_id) REFERENCES parties.organisation(id);
 
@@ -1805,6 +1833,9 @@ ALTER TABLE ONLY jobs.receipt
 
 ALTER TABLE ONLY jobs.task
     ADD CONSTRAINT task_job_id_fkey FOREIGN KEY (job_id) REFERENCES jobs.job(id);
+
+ALTER TABLE ONLY jobs.upload
+    ADD CONSTRAINT upload_site_id_fkey FOREIGN KEY (site_id) REFERENCES sites.site(id);
 
 ALTER TABLE ONLY ledger.account
     ADD CONSTRAINT account_contra_id_fkey FOREIGN KEY (contra_id) REFERENCES ledger.account(id);
@@ -1978,6 +2009,8 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE jobs.content TO mains_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE jobs.dispatcher TO mains_app;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE jobs.heard TO mains_app;
+
 GRANT SELECT,INSERT,UPDATE ON TABLE jobs.job TO mains_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE jobs.log_chunk TO mains_app;
@@ -1985,6 +2018,8 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE jobs.log_chunk TO mains_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE jobs.receipt TO mains_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE jobs.task TO mains_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE jobs.upload TO mains_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE jobs.usage_hour TO mains_app;
 

@@ -2,13 +2,13 @@
 
 import asyncio
 import base64
-import binascii
 from datetime import datetime
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeVar
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import StreamingResponse
+from pydantic import ValidationError
 
 from mains.db import Queries, Transaction
 from mains.errors import ForeignOrganisation, RequestInvalid, SignatureInvalid
@@ -19,13 +19,16 @@ from mains.parties.door import NowDependency
 from mains.sites import service as sites
 from mains.sites.door import EnvelopeDependency
 from mains.wire.agent import BlobTicket, LogAnswer, LogShipment, SyncAnswer, SyncRequest
-from mains.wire.base import Sha256
+from mains.wire.base import Schema, Sha256
+from mains.wire.problem import describe_fault
 
 router: Final = APIRouter(prefix="/v1/agent", tags=["agents"])
 
 QUERIES = Queries.load(__package__, "queries.sql")
 
 POLL_SECONDS: Final = 0.5
+
+Message = TypeVar("Message", bound=Schema)
 
 
 @router.post("/sync", response_model=SyncAnswer)
@@ -35,7 +38,7 @@ async def sync_agent(
     """Take in what an agent observed; answer at once with orders, or wait for some to come."""
     async with wired.database.transaction() as tx:
         spoken = await sites.authenticate_envelope(tx, envelope, now=now)
-        request = SyncRequest.model_validate_json(spoken.payload)
+        request = _read(SyncRequest, spoken.payload)
         answer = await sync(
             tx,
             request,
@@ -48,14 +51,23 @@ async def sync_agent(
     if answer.forget:
         wired.queue_news.set()
     if not (answer.starts or answer.stops or answer.forget) and request.wait_seconds:
-        answer = await _wait(wired, answer, request, spoken.site_id)
+        answer = await _wait(wired, answer, request, envelope, sent_to=spoken.site_id, since=now)
     return Response(answer.model_dump_json(), media_type="application/json")
 
 
 async def _wait(
-    wired: JobsWired, answer: SyncAnswer, request: SyncRequest, site_id: UUID
+    wired: JobsWired,
+    answer: SyncAnswer,
+    request: SyncRequest,
+    envelope: bytes,
+    *,
+    sent_to: UUID,
+    since: datetime,
 ) -> SyncAnswer:
-    """Hold the answer back until there are orders or the agent's patience ends."""
+    """Hold the answer back until there are orders or the agent's patience ends.
+
+    Raises StaleEpoch when a newer agent has registered meanwhile: the orders are for that one.
+    """
     known = [report.attempt_id for report in request.attempts]
     loop = asyncio.get_running_loop()
     end = loop.time() + min(request.wait_seconds, wired.settings.sync_wait_seconds)
@@ -64,12 +76,14 @@ async def _wait(
         async with wired.database.transaction() as tx:
             orders = await orders_for(
                 tx,
-                site_id,
+                sent_to,
                 known,
                 box=wired.box,
                 settings=wired.settings,
                 now=wired.clock.now(),
             )
+            if orders:
+                await sites.authenticate_envelope(tx, envelope, now=since)
         if orders:
             return answer.model_copy(update={"starts": orders.starts, "stops": orders.stops})
     return answer
@@ -82,7 +96,7 @@ async def take_logs(
     """Append shipped log bytes; answer where each log stands."""
     async with wired.database.transaction() as tx:
         spoken = await sites.authenticate_envelope(tx, envelope, now=now)
-        shipment = LogShipment.model_validate_json(spoken.payload)
+        shipment = _read(LogShipment, spoken.payload)
         bytes_max = wired.settings.log_bytes_per_task_max
         cursors = await logs.take(tx, spoken.site_id, shipment.chunks, bytes_max=bytes_max)
     return LogAnswer(cursors=cursors)
@@ -121,10 +135,13 @@ async def put_blob(
         busy = await (await tx.execute(QUERIES["site_is_busy"], {"site_id": site_id})).fetchone()
         if busy is None:
             raise ForeignOrganisation("this site runs nothing that could have outputs")
-    if not await wired.blobs.has(sha256):
-        await wired.blobs.put(
-            request.stream(), expected=sha256, bytes_max=wired.settings.blob_bytes_max
-        )
+    # Sent in full even where it is known here: to know a hash is not to have the content.
+    stored = await wired.blobs.put(
+        request.stream(), expected=sha256, bytes_max=wired.settings.blob_bytes_max
+    )
+    upload = {"site_id": site_id, "sha256": sha256, "size_bytes": stored.size_bytes, "now": now}
+    async with wired.database.transaction() as tx:
+        await tx.execute(QUERIES["put_upload"], upload)
     return Response(status_code=204)
 
 
@@ -134,9 +151,18 @@ async def _admit(tx: Transaction, ticket: str | None, sha256: str, *, now: datet
         raise SignatureInvalid("the header Mains-Agent is missing")
     try:
         envelope = base64.b64decode(ticket, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:
         raise RequestInvalid("the header Mains-Agent is not base64") from error
     spoken = await sites.authenticate_envelope(tx, envelope, now=now)
-    if BlobTicket.model_validate_json(spoken.payload).sha256 != sha256:
+    if _read(BlobTicket, spoken.payload).sha256 != sha256:
         raise SignatureInvalid("the ticket is for another content")
     return spoken.site_id
+
+
+def _read(kind: type[Message], payload: bytes) -> Message:
+    """Read what an agent signed; raises RequestInvalid and names the key that is wrong."""
+    try:
+        return kind.model_validate_json(payload)
+    except ValidationError as error:
+        key, said = describe_fault(error.errors(include_url=False)[0])
+        raise RequestInvalid(said, hint="Update the agent.", key=key or None) from error

@@ -1,5 +1,6 @@
 """Bundles in, artefacts out: who may read which content, and whose quota it counts against."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from uuid import UUID
@@ -25,31 +26,46 @@ async def check_bundle(path: Path, *, settings: Settings) -> None:
     )
 
 
-async def keep_bundle(
-    tx: Transaction,
-    *,
-    organisation_id: UUID,
-    sha256: str,
-    size_bytes: int,
-    settings: Settings,
-    now: datetime,
-) -> None:
-    """Record an uploaded bundle for its organisation; raises QuotaExceeded."""
-    row = await (await tx.execute(QUERIES["bytes_held"], {"ids": [organisation_id]})).fetchone()
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A content and the organisation whose quota it counts against."""
+
+    organisation_id: UUID
+    sha256: str
+    size_bytes: int
+
+
+async def check_quota(tx: Transaction, content: Content, *, settings: Settings) -> None:
+    """Raise QuotaExceeded where a content is new to its organisation and doesn't fit."""
+    ids = [content.organisation_id]
+    known = await tx.execute(
+        QUERIES["contents_known"], {"organisations": ids, "hashes": [content.sha256]}
+    )
+    if await known.fetchone() is not None:
+        return
+    row = await (await tx.execute(QUERIES["bytes_held"], {"ids": ids})).fetchone()
     held = row["bytes"] if row is not None else 0
-    if held + size_bytes > settings.organisation_bytes_max:
+    if held + content.size_bytes > settings.organisation_bytes_max:
         raise QuotaExceeded(
             f"the organisation keeps {held:,} of {settings.organisation_bytes_max:,} bytes; "
-            f"{size_bytes:,} more don't fit",
+            f"{content.size_bytes:,} more don't fit",
             hint="Old contents are dropped after their retention; ask the operator for more.",
         )
-    content = {
-        "organisation_id": organisation_id,
-        "sha256": sha256,
-        "size_bytes": size_bytes,
+
+
+async def keep_bundle(
+    tx: Transaction, content: Content, *, settings: Settings, now: datetime
+) -> None:
+    """Record an uploaded bundle for its organisation; raises QuotaExceeded."""
+    await tx.execute(QUERIES["lock_quota"], {"id": content.organisation_id})
+    await check_quota(tx, content, settings=settings)
+    row = {
+        "organisation_id": content.organisation_id,
+        "sha256": content.sha256,
+        "size_bytes": content.size_bytes,
         "kind": "bundle",
     }
-    await tx.execute(QUERIES["put_contents"], {"rows": jsonb([content]), "now": now})
+    await tx.execute(QUERIES["put_contents"], {"rows": jsonb([row]), "now": now})
 
 
 async def check_readable(

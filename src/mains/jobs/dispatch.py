@@ -215,7 +215,15 @@ async def pools(tx: Transaction, *, now: datetime) -> list[Pool]:
         if offer.live:
             free = total if used is None else total.minus(used)
             found.append(
-                Pool(offer.pool_id, offer.site_id, offer.site, offer.pool, total=total, free=free)
+                Pool(
+                    pool_id=offer.pool_id,
+                    site_id=offer.site_id,
+                    site=offer.site,
+                    name=offer.pool,
+                    total=total,
+                    free=free,
+                    trusted_organisation_id=offer.trusted_organisation_id,
+                )
             )
     return found
 

@@ -119,6 +119,11 @@ class Intake:
         task = asyncio.create_task(self._take_in([waiting.submission for waiting in taken]))
         await asyncio.wait({task})
         error = task.exception()
+        if error is not None and len(taken) > 1 and not isinstance(error, DatabaseUnavailable):
+            # Something in it breaks all of it: alone, it breaks nobody else's.
+            for waiting in taken:
+                await self._answer([waiting])
+            return
         if error is not None:
             for waiting in taken:
                 if not waiting.answer.done():

@@ -57,6 +57,11 @@ class Pool:
     name: str
     total: Capacity
     free: Capacity
+    trusted_organisation_id: UUID | None = None
+    """Who alone may run here, where runs are not kept apart."""
+
+    def admits(self, organisation_id: UUID) -> bool:
+        return self.trusted_organisation_id in (None, organisation_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +123,7 @@ def plan(snapshot: Snapshot, *, now: datetime, assignments_max: int) -> list[Ass
     """
     free = {pool.pool_id: pool.free for pool in snapshot.pools}
     pools = {pool.pool_id: pool for pool in snapshot.pools}
-    queues = _queues(snapshot.waiting)
+    queues = _queues(snapshot.waiting, pools)
     turns = [(snapshot.used.get(organisation, 0), organisation) for organisation in queues]
     heapq.heapify(turns)
     chosen: list[Assignment] = []
@@ -131,7 +136,7 @@ def plan(snapshot: Snapshot, *, now: datetime, assignments_max: int) -> list[Ass
         assignment = None if entry.shape in full else _assign(entry, pools, free, reserved)
         if assignment is None:
             full.add(entry.shape)
-            _reserve_if_starving(entry.job, pools, reserved, now)
+            _reserve_if_starving(entry, pools, reserved, now)
             queue.pop()
         else:
             chosen.append(assignment)
@@ -149,21 +154,29 @@ class _Entry:
     """A waiting job while it is being planned: its spans shrink as chunks are cut off."""
 
     job: Waiting
+    terms: tuple[Term, ...]
+    """Those of the job's terms whose pool is there and admits it."""
+
     spans: list[tuple[int, int]]
     chunk: int = 0
 
     @property
     def shape(self) -> tuple[object, ...]:
         """Jobs of one shape fit or don't fit alike, so that a full tick costs little."""
-        return (self.job.need, tuple(term.pool_id for term in self.job.terms))
+        return (self.job.need, tuple(term.pool_id for term in self.terms))
 
 
-def _queues(waiting: Iterable[Waiting]) -> dict[UUID, list[_Entry]]:
+def _queues(waiting: Iterable[Waiting], pools: Mapping[UUID, Pool]) -> dict[UUID, list[_Entry]]:
     """Group by organisation, the oldest job last, where it is cheap to take."""
     queues: dict[UUID, list[_Entry]] = defaultdict(list)
     for job in sorted(waiting, key=lambda job: (job.submitted_at, job.job_id), reverse=True):
         if job.spans:
-            queues[job.organisation_id].append(_Entry(job, list(job.spans)))
+            terms = tuple(
+                term
+                for term in job.terms
+                if term.pool_id in pools and pools[term.pool_id].admits(job.organisation_id)
+            )
+            queues[job.organisation_id].append(_Entry(job, terms, list(job.spans)))
     return dict(queues)
 
 
@@ -176,16 +189,15 @@ def _assign(
     job = entry.job
     fitting = [
         term
-        for term in job.terms
-        if term.pool_id in pools
-        and free[term.pool_id].holds(job.need)
+        for term in entry.terms
+        if free[term.pool_id].holds(job.need)
         and reserved.get(term.pool_id, job.job_id) == job.job_id
     ]
     if not fitting:
         return None
     term = min(fitting, key=lambda term: (term.own_micros, *_names(pools[term.pool_id])))
     if not entry.chunk:
-        entry.chunk = _chunk_tasks(job, pools)
+        entry.chunk = _chunk_tasks(entry, pools)
     first, last = entry.spans[0]
     end = min(last, first + entry.chunk - 1)
     if end == last:
@@ -195,23 +207,21 @@ def _assign(
     return Assignment(job.job_id, term.pool_id, pools[term.pool_id].site_id, term, first, end)
 
 
-def _chunk_tasks(job: Waiting, pools: Mapping[UUID, Pool]) -> int:
+def _chunk_tasks(entry: _Entry, pools: Mapping[UUID, Pool]) -> int:
     """Cut an array so that every slot that could ever run it gets its share of chunks."""
-    slots = sum(
-        pools[term.pool_id].total.times(job.need) for term in job.terms if term.pool_id in pools
-    )
-    return max(1, min(CHUNK_TASKS_MAX, -(-job.tasks // max(1, slots * WAVES_PER_SLOT))))
+    slots = sum(pools[term.pool_id].total.times(entry.job.need) for term in entry.terms)
+    return max(1, min(CHUNK_TASKS_MAX, -(-entry.job.tasks // max(1, slots * WAVES_PER_SLOT))))
 
 
 def _reserve_if_starving(
-    job: Waiting, pools: Mapping[UUID, Pool], reserved: dict[UUID, UUID], now: datetime
+    entry: _Entry, pools: Mapping[UUID, Pool], reserved: dict[UUID, UUID], now: datetime
 ) -> None:
-    if now - job.submitted_at < STARVING_AFTER:
+    """Keep the first pool that could ever run a starving job, and that nobody else waits for."""
+    if now - entry.job.submitted_at < STARVING_AFTER:
         return
-    for term in job.terms:
-        pool = pools.get(term.pool_id)
-        if pool is not None and pool.total.holds(job.need):
-            reserved.setdefault(term.pool_id, job.job_id)
+    for term in entry.terms:
+        if term.pool_id not in reserved and pools[term.pool_id].total.holds(entry.job.need):
+            reserved[term.pool_id] = entry.job.job_id
             return
 
 

@@ -35,6 +35,15 @@ from jsonb_populate_recordset(null::jobs.job, %(rows)s::jsonb)
 
 -- The agents' door ---------------------------------------------------------------------------
 
+-- One message of a site at a time; returns a row when it is newer than all before it.
+-- name: hear
+insert into jobs.heard (site_id, epoch, sequence)
+values (%(site_id)s, %(epoch)s, %(sequence)s)
+on conflict (site_id) do update
+set epoch = excluded.epoch, sequence = excluded.sequence
+where (heard.epoch, heard.sequence) < (excluded.epoch, excluded.sequence)
+returning sequence
+
 -- Jobs first, then attempts, each in id order: every writer locks in this order.
 -- name: lock_jobs_of_attempts
 select job.id
@@ -50,9 +59,10 @@ select id from jobs.job where id = any(%(ids)s) order by id for no key update
 
 -- name: attempts_of_site
 select
-  attempt.id as attempt_id, attempt.job_id, attempt.organisation_id, attempt.fence, attempt.state,
+  attempt.id as attempt_id, attempt.job_id, attempt.organisation_id, attempt.site_id, attempt.fence,
+  attempt.state,
   attempt.first_task, attempt.last_task, attempt.ended_at, attempt.price_micros,
-  attempt.unit_milliseconds, job.retry, job.losses, job.attempts_max,
+  attempt.unit_milliseconds, attempt.stopping, job.retry, job.losses, job.attempts_max,
   job.cancelled_by is not null as cancelled
 from jobs.attempt
 join jobs.job on job.id = attempt.job_id
@@ -61,9 +71,10 @@ order by attempt.id
 
 -- name: attempts_by_id
 select
-  attempt.id as attempt_id, attempt.job_id, attempt.organisation_id, attempt.fence, attempt.state,
+  attempt.id as attempt_id, attempt.job_id, attempt.organisation_id, attempt.site_id, attempt.fence,
+  attempt.state,
   attempt.first_task, attempt.last_task, attempt.ended_at, attempt.price_micros,
-  attempt.unit_milliseconds, job.retry, job.losses, job.attempts_max,
+  attempt.unit_milliseconds, attempt.stopping, job.retry, job.losses, job.attempts_max,
   job.cancelled_by is not null as cancelled
 from jobs.attempt
 join jobs.job on job.id = attempt.job_id
@@ -184,6 +195,10 @@ select job_id, task, path, sha256, size_bytes, attempt_id
 from jsonb_populate_recordset(null::jobs.artefact, %(rows)s::jsonb)
 on conflict (job_id, task, path) do nothing
 
+-- Uploads of one organisation are counted one after the other.
+-- name: lock_quota
+select pg_advisory_xact_lock(hashtextextended('quota ' || %(id)s::text, 0))
+
 -- name: bytes_held
 select organisation_id, sum(size_bytes)::bigint as bytes
 from jobs.content
@@ -195,7 +210,8 @@ update jobs.attempt
 set lease_until = %(lease_until)s
 where site_id = %(site_id)s and ended_at is null and leased and id = any(%(ids)s)
 
--- What a site should start: assigned there, and not yet known to its agent.
+-- What a site should start: assigned there, and not yet known to its agent. Whoever took it back
+-- meanwhile has ended it, which only the outer conditions see. Its lease begins when it is told.
 -- name: offer_starts
 with picked as (
   select id
@@ -206,9 +222,12 @@ with picked as (
   limit %(limit)s
 )
 update jobs.attempt
-set offered_at = coalesce(attempt.offered_at, %(now)s)
+set
+  offered_at = coalesce(attempt.offered_at, %(now)s),
+  lease_until = greatest(attempt.lease_until, case when attempt.leased then %(lease_until)s end)
 from picked, jobs.job
 where attempt.id = picked.id and job.id = attempt.job_id
+  and attempt.ended_at is null and attempt.state = 'assigned'
 returning
   attempt.id, attempt.job_id, attempt.organisation_id, attempt.fence, attempt.pool_id,
   attempt.first_task, attempt.last_task, attempt.units, attempt.cpus, attempt.memory_bytes,
@@ -234,6 +253,16 @@ join jobs.job on job.id = attempt.job_id
 where attempt.site_id = %(site_id)s and attempt.ended_at is null and job.bundle = %(sha256)s
 limit 1
 
+-- name: put_upload
+insert into jobs.upload (site_id, sha256, size_bytes, uploaded_at)
+values (%(site_id)s, %(sha256)s, %(size_bytes)s, %(now)s)
+on conflict (site_id, sha256) do update set uploaded_at = excluded.uploaded_at
+
+-- name: uploads_of_sites
+select upload.site_id, upload.sha256, upload.size_bytes
+from unnest(%(sites)s::uuid [], %(hashes)s::text []) as told (site_id, sha256)
+join jobs.upload using (site_id, sha256)
+
 -- name: site_is_busy
 select 1 from jobs.attempt where site_id = %(site_id)s and ended_at is null limit 1
 
@@ -248,6 +277,7 @@ where attempt_id = %(attempt_id)s and task = %(task)s
 insert into jobs.log_chunk (attempt_id, task, log_offset, data)
 values (%(attempt_id)s, %(task)s, %(offset)s, %(data)s)
 on conflict do nothing
+returning log_offset
 
 -- name: log_chunks
 select log_offset, data
@@ -267,8 +297,17 @@ limit 1
 
 -- name: task_ended
 select
-  exists (select 1 from jobs.task where task.job_id = job.id and task.task = %(task)s)
-  or job.ended_at is not null as ended
+  job.ended_at is not null
+  or (
+    not job.waiting @> %(task)s::integer
+    and not exists (
+      select 1 from jobs.attempt
+      where attempt.job_id = job.id and attempt.ended_at is null
+        and %(task)s between attempt.first_task and attempt.last_task
+    )
+  )
+  or exists (select 1 from jobs.task where task.job_id = job.id and task.task = %(task)s)
+  as ended
 from jobs.job
 where job.id = %(job_id)s
 
@@ -399,16 +438,43 @@ where id = any(%(ids)s) and ended_at is null and offered_at is null
 order by id
 for update
 
--- name: jobs_of_holds
-select id, tasks, tasks_succeeded, tasks_failed, tasks_cancelled
+-- Jobs that have waited for longer than they may, and that nothing of runs.
+-- name: jobs_overdue
+select job.id
+from ledger.hold
+join jobs.job on job.id = hold.id
+where hold.state = 'open' and hold.expires_at <= %(now)s and hold.draws_open = 0
+  and job.ended_at is null
+order by job.id
+limit %(limit)s
+
+-- name: still_overdue
+select job.id, job.tasks, job.tasks_succeeded
 from jobs.job
-where id = any(%(ids)s) and ended_at is null
+join ledger.hold on hold.id = job.id
+where job.id = any(%(ids)s) and job.ended_at is null
+  and hold.state = 'open' and hold.draws_open = 0
+order by job.id
 
 -- name: delete_old_logs
 delete from jobs.log_chunk
 where attempt_id in (
-  select id from jobs.attempt where ended_at < %(before)s order by ended_at limit %(limit)s
+  select id from jobs.attempt
+  where ended_at < %(before)s
+    and exists (select 1 from jobs.log_chunk where log_chunk.attempt_id = attempt.id)
+  order by ended_at
+  limit %(limit)s
 )
+
+-- name: delete_old_uploads
+delete from jobs.upload
+where (site_id, sha256) in (
+  select site_id, sha256 from jobs.upload
+  where uploaded_at < %(before)s
+  order by uploaded_at
+  limit %(limit)s
+)
+returning sha256
 
 -- name: delete_old_contents
 delete from jobs.content
@@ -425,7 +491,9 @@ where (organisation_id, sha256) in (
 returning sha256
 
 -- name: contents_still_used
-select distinct sha256 from jobs.content where sha256 = any(%(hashes)s)
+select sha256 from jobs.content where sha256 = any(%(hashes)s)
+union
+select sha256 from jobs.upload where sha256 = any(%(hashes)s)
 
 -- Cancelling ---------------------------------------------------------------------------------
 
@@ -462,7 +530,11 @@ where id = any(%(ids)s) and ended_at is null
 -- name: find_job
 select id
 from jobs.job
-where id = %(id)s or (%(tail)s <> '' and right(id::text, 12) = %(tail)s)
+where id = %(id)s
+  or (
+    %(tail)s <> '' and right(id::text, 12) = %(tail)s
+    and (organisation_id = %(organisation_id)s or %(everything)s)
+  )
 limit 2
 
 -- name: last_job
@@ -549,10 +621,10 @@ where sha256 = %(sha256)s and (organisation_id = %(organisation_id)s or %(everyt
 limit 1
 
 -- name: waiting_load
-select unit, sum(
-  units::bigint * (time_seconds + grace_seconds)
+select unit, least(sum(
+  units::numeric * (time_seconds + grace_seconds)
   * (select sum(upper(span) - lower(span)) from unnest(waiting) as span)
-)::bigint as unit_seconds
+), 1e15)::bigint as unit_seconds
 from (select * from jobs.job where not isempty(waiting) limit %(limit)s) as job
 group by unit
 

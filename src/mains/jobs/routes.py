@@ -11,7 +11,7 @@ import anyio
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from mains.errors import MainsError, RequestInvalid
+from mains.errors import MainsError, NotFound, RequestInvalid
 from mains.ids import new_id
 from mains.jobs import cancelling, contents, logs, receipts, submission, views
 from mains.jobs.door import JobsWiredDependency
@@ -85,8 +85,9 @@ async def make_quote(
 async def show_quote(
     quote_id: UUID, caller: CallerDependency, tx: TransactionDependency
 ) -> QuoteView:
-    found = await quotes.quote(tx, quote_id)
-    caller.require_sight(found.organisation_id)
+    found = (await quotes.load(tx, [quote_id])).get(quote_id)
+    if found is None or not caller.may_see(found.organisation_id):
+        raise NotFound(f"there is no quote {quote_id}", hint="`mains quote job.yaml` makes one.")
     return quotes.view(found)
 
 
@@ -159,7 +160,7 @@ async def cancel(
 ) -> JobView:
     """Cancel a job, or some tasks of it; what was used is charged, the rest is released."""
     caller.require(Role.MEMBER)
-    job_id = await views.resolve(tx, ref, caller=caller)
+    job_id = await views.resolve(tx, ref, caller=caller, acting=True)
     await cancelling.cancel(
         tx,
         job_id,
@@ -233,18 +234,14 @@ async def put_bundle(
         path = FilePath(folder) / "bundle.tar.gz"
         await _spool(request.stream(), path, bytes_max=settings.bundle_bytes_max)
         await contents.check_bundle(path, settings=settings)
+        wanted = contents.Content(caller.organisation_id, mains_sha256, path.stat().st_size)
+        async with wired.database.transaction() as tx:
+            await contents.check_quota(tx, wanted, settings=settings)
         stored = await wired.blobs.put(
             _parts(path), expected=mains_sha256, bytes_max=settings.bundle_bytes_max
         )
     async with wired.database.transaction() as tx:
-        await contents.keep_bundle(
-            tx,
-            organisation_id=caller.organisation_id,
-            sha256=stored.sha256,
-            size_bytes=stored.size_bytes,
-            settings=settings,
-            now=now,
-        )
+        await contents.keep_bundle(tx, wanted, settings=settings, now=now)
     return StoredView(sha256=stored.sha256, size_bytes=stored.size_bytes)
 
 

@@ -43,6 +43,7 @@ class Attempt:
     attempt_id: UUID
     job_id: UUID
     organisation_id: UUID
+    site_id: UUID
     fence: int
     state: JobState
     first_task: int
@@ -54,6 +55,8 @@ class Attempt:
     ended_at: datetime | None
     price_micros: int
     unit_milliseconds: int
+    stopping: Spans = ()
+    """Tasks of it that were cancelled one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,26 +96,26 @@ def end(attempt: Attempt, report: AttemptReport, *, now: datetime) -> Ending:
     """Decide the end of an attempt from its site's final report.
 
     A loss is the site's: what it used is absorbed and the tasks without a result go again, as far
-    as the job's retry rule allows. Every other end charges what was used.
+    as the job's retry rule allows and nobody has cancelled them. Every other end charges what was
+    used.
     """
     state = JobState(report.state.value)
-    told = {task.task: task for task in report.tasks if _inside(attempt, task.task)}
+    told = {task.task: task for task in report.tasks if _has_result(attempt, task)}
+    done = [_task_end(task, now) for task in told.values()]
     missing = [
         task for task in range(attempt.first_task, attempt.last_task + 1) if task not in told
     ]
-    done = [_task_end(task, now) for task in told.values() if task.state is not RunState.LOST]
-    missing += [task.task for task in told.values() if task.state is RunState.LOST]
     if state is not JobState.LOST:
         done += [_missing_end(task, state, report.reason, now) for task in missing]
         return Ending(state, report.reason, _ordered(done), (), absorb=False)
-    if may_go_again(attempt):
-        return Ending(
-            state, report.reason, _ordered(done), spans(missing), absorb=True, counts_as_loss=True
-        )
-    left = JobState.CANCELLED if attempt.cancelled else JobState.LOST
     reason = report.reason or "the site lost the run"
-    done += [TaskEnd(task, left, None, 0, reason, ended_at=now) for task in missing]
-    return Ending(state, reason, _ordered(done), (), absorb=True)
+    again = [task for task in missing if may_go_again(attempt) and not _is_cancelled(attempt, task)]
+    for task in sorted({*missing} - {*again}):
+        left = JobState.CANCELLED if _is_cancelled(attempt, task) else JobState.LOST
+        done.append(TaskEnd(task, left, None, 0, reason, ended_at=now))
+    return Ending(
+        state, reason, _ordered(done), spans(again), absorb=True, counts_as_loss=bool(again)
+    )
 
 
 def loss(attempt: Attempt, *, reason: str, now: datetime) -> Ending:
@@ -191,14 +194,20 @@ def used_lately(hours: Mapping[UUID, int], committed: Mapping[UUID, int]) -> dic
     }
 
 
-def _inside(attempt: Attempt, task: int) -> bool:
-    return attempt.first_task <= task <= attempt.last_task
+def _has_result(attempt: Attempt, report: TaskReport) -> bool:
+    """Return whether a report ends a task of this attempt; a lost task has no result."""
+    inside = attempt.first_task <= report.task <= attempt.last_task
+    return inside and report.state.final and report.state is not RunState.LOST
+
+
+def _is_cancelled(attempt: Attempt, task: int) -> bool:
+    return attempt.cancelled or any(first <= task <= last for first, last in attempt.stopping)
 
 
 def _task_end(report: TaskReport, now: datetime) -> TaskEnd:
     return TaskEnd(
         task=report.task,
-        state=JobState(report.state.value) if report.state.final else JobState.FAILED,
+        state=JobState(report.state.value),
         exit_code=report.exit_code,
         unit_milliseconds=report.unit_milliseconds,
         reason=report.reason,

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -44,8 +44,9 @@ async def settle(
     await _put_tasks(tx, ended, over_quota)
     closings = [(e.attempt.attempt_id, e.ending.absorb) for e in ended]
     await ledger.close_draws(tx, closings, now=now)
-    await _add_usage(tx, ended, now=now)
     await count(tx, ended=ended, cancelled={}, now=now)
+    # Last: these rows are shared by all jobs of an organisation, as its accounts are.
+    await _add_usage(tx, ended, now=now)
 
 
 async def count(
@@ -76,9 +77,11 @@ async def count(
         await finish(tx, finished, now=now)
 
 
-async def finish(tx: Transaction, jobs: Sequence[Mapping[str, Any]], *, now: datetime) -> None:
+async def finish(
+    tx: Transaction, jobs: Sequence[Mapping[str, Any]], *, why: str = "settled", now: datetime
+) -> None:
     """Give jobs their final state and close their holds: {id, state, reason} each."""
-    await ledger.close_holds(tx, [job["id"] for job in jobs], reason="settled", now=now)
+    await ledger.close_holds(tx, [job["id"] for job in jobs], reason=why, now=now)
     rows = jsonb([dict(job) for job in jobs])
     await tx.execute(QUERIES["finish_jobs"], {"rows": rows, "now": now})
 
@@ -109,8 +112,12 @@ def _reason(state: JobState, job: Mapping[str, Any], last: Ending | None) -> str
 async def _keep_artefacts(
     tx: Transaction, ended: Sequence[Ended], organisation_bytes_max: int, *, now: datetime
 ) -> set[UUID]:
-    """Record artefacts for who may read them; returns the attempts whose files were too much."""
-    having = [each for each in ended if each.artefacts]
+    """Record artefacts for who may read them; returns the attempts whose files were too much.
+
+    Only what the site itself has uploaded counts, at its true size: to know a hash is not to own
+    the content.
+    """
+    having = await _uploaded(tx, ended)
     if not having:
         return set()
     organisations = sorted({each.attempt.organisation_id for each in having})
@@ -137,6 +144,31 @@ async def _keep_artefacts(
     await tx.execute(QUERIES["put_contents"], {"rows": jsonb(list(contents.values())), "now": now})
     await tx.execute(QUERIES["put_artefacts"], {"rows": jsonb(artefacts)})
     return over
+
+
+async def _uploaded(tx: Transaction, ended: Sequence[Ended]) -> list[Ended]:
+    """Return the ends that have artefacts, without those that never arrived from their site."""
+    told = {(e.attempt.site_id, each.sha256) for e in ended for each in e.artefacts}
+    if not told:
+        return []
+    rows = await tx.execute(
+        QUERIES["uploads_of_sites"],
+        {"sites": [site_id for site_id, _ in told], "hashes": [sha256 for _, sha256 in told]},
+    )
+    sizes = {(row["site_id"], row["sha256"]): row["size_bytes"] for row in await rows.fetchall()}
+    found = []
+    for end in ended:
+        arrived = [
+            each.model_copy(update={"size_bytes": sizes[end.attempt.site_id, each.sha256]})
+            for each in end.artefacts
+            if (end.attempt.site_id, each.sha256) in sizes and _is_of(end.attempt, each.task)
+        ]
+        found += [replace(end, artefacts=arrived)] if arrived else []
+    return found
+
+
+def _is_of(attempt: Attempt, task: int) -> bool:
+    return attempt.first_task <= task <= attempt.last_task
 
 
 def _artefact_row(attempt: Attempt, artefact: ArtefactReport) -> dict[str, Any]:

@@ -146,6 +146,8 @@ async def _reject_incomplete(tx: Transaction, batch: Batch) -> None:
         request = submission.request
         if (request.spec is None) == (request.quote_id is None):
             batch.answers[index] = RequestInvalid("send either `quote_id` or `spec`, not both")
+        elif request.spec is None and request.bundle is not None:
+            batch.answers[index] = RequestInvalid("a quote names its code: leave `bundle` out")
         elif request.spec is not None and request.bundle is not None:
             wanted.append((index, submission.organisation_id, request.bundle))
     missing = await missing_contents(tx, [(w[1], w[2]) for w in wanted])
@@ -342,7 +344,7 @@ def _row(
 def _sealed(submission: Submission, box: SecretBox) -> str | None:
     """Return the secrets sealed for this job alone, as bytea text."""
     request = submission.request
-    values = request.secrets or (request.spec.secrets if request.spec is not None else {})
+    values = {**(request.spec.secrets if request.spec is not None else {}), **request.secrets}
     if not values:
         return None
     return "\\x" + box.seal(orjson.dumps(values), job_id=request.id).hex()

@@ -66,11 +66,14 @@ async def sync(
         lease_until=lease_until,
         now=now,
     )
+    newest = await _hear(tx, site_id, request)
     reports = {report.attempt_id: report for report in request.attempts}
     usage = {line.attempt_id: line for line in request.usage}
-    missing = await _missing(tx, site_id, [*reports]) if request.complete else set()
+    complete = request.complete and newest
+    missing = await _missing(tx, site_id, [*reports]) if complete else set()
     known = await _attempts(tx, site_id, {*reports, *usage, *missing})
     refused = await _meter(tx, site_id, envelope, known, reports, usage, now=now)
+    usage = {key: line for key, line in usage.items() if str(key) not in refused}
     ended = _endings(known, reports, usage, now=now)
     ended += _losses([known[key] for key in missing if key in known], now=now)
     await _advance(tx, known, reports, usage, now=now)
@@ -101,11 +104,23 @@ async def orders_for(
     """Return what a site should start and stop now; again and again until it has."""
     rows = await tx.execute(
         QUERIES["offer_starts"],
-        {"site_id": site_id, "known": known, "limit": STARTS_MAX, "now": now},
+        {
+            "site_id": site_id,
+            "known": known,
+            "limit": STARTS_MAX,
+            "lease_until": now + timedelta(seconds=settings.agent_lease_seconds),
+            "now": now,
+        },
     )
     starts = [_start(row, box, settings) for row in await rows.fetchall()]
     rows = await tx.execute(QUERIES["wanted_stops"], {"site_id": site_id, "limit": STOPS_MAX})
     return Orders(starts, [_stop(row) for row in await rows.fetchall()])
+
+
+async def _hear(tx: Transaction, site_id: UUID, request: SyncRequest) -> bool:
+    """Take the site's turn; returns whether no newer message of it was heard before."""
+    said = {"site_id": site_id, "epoch": request.epoch, "sequence": request.sequence}
+    return await (await tx.execute(QUERIES["hear"], said)).fetchone() is not None
 
 
 async def _attempts(tx: Transaction, site_id: UUID, ids: Iterable[UUID]) -> dict[UUID, Attempt]:
@@ -118,7 +133,8 @@ async def _attempts(tx: Transaction, site_id: UUID, ids: Iterable[UUID]) -> dict
 
 
 def attempt_of(row: Mapping[str, Any]) -> Attempt:
-    return Attempt(**{**row, "state": JobState(row["state"])})
+    stopping = tuple((span.lower, span.upper - 1) for span in row["stopping"])
+    return Attempt(**{**row, "state": JobState(row["state"]), "stopping": stopping})
 
 
 async def _meter(

@@ -1,17 +1,18 @@
 """What time alone brings about: lost leases, deadlines, expired holds, retention."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
+
+from psycopg.rows import DictRow
 
 from mains.db import Queries, Transaction
 from mains.jobs import rules
 from mains.jobs.rules import JobState
 from mains.jobs.settling import Ended, finish, settle
 from mains.jobs.sync import attempt_of
-from mains.ledger import service as ledger
 from mains.settings import Settings
 
 QUERIES = Queries.load(__package__, "queries.sql")
@@ -29,84 +30,94 @@ class Tidied:
 
 
 async def tidy(tx: Transaction, *, settings: Settings, now: datetime) -> Tidied:
-    """Give up attempts whose site is gone, take back untold ones, expire what nobody ran."""
-    return Tidied(
-        lost=await give_up(tx, settings=settings, now=now),
-        recalled=await recall(tx, settings=settings, now=now),
-        expired=await expire(tx, now=now),
-    )
+    """Give up attempts whose site is gone, take back untold ones, expire what nobody ran.
+
+    All jobs are locked at once and first, as everywhere: whoever holds a job's lock waits for
+    nobody who wants it. What was found before the locks is looked at again behind them.
+    """
+    given_up = await _given_up(tx, settings, now)
+    untold = await _found(tx, "attempts_to_recall", now=now)
+    overdue = await _found(tx, "jobs_overdue", now=now)
+    jobs = {row["job_id"] for row in [*given_up, *untold]} | {row["id"] for row in overdue}
+    if not jobs:
+        return Tidied(0, 0, 0)
+    await tx.execute(QUERIES["lock_jobs"], {"ids": list(jobs)})
+    expired = await _expire(tx, [row["id"] for row in overdue], now=now)
+    recalled = await _recalled(tx, [row["id"] for row in untold])
+    gone = {row["id"] for row in await _given_up(tx, settings, now)}
+    gone -= {each.attempt.attempt_id for each in recalled}
+    lost = await _lost(tx, gone, jobs, now=now)
+    ended = [*lost, *recalled]
+    await settle(tx, ended, organisation_bytes_max=settings.organisation_bytes_max, now=now)
+    return Tidied(lost=len(lost), recalled=len(recalled), expired=expired)
 
 
-async def give_up(tx: Transaction, *, settings: Settings, now: datetime) -> int:
-    """End attempts that can't be running any more, though their site has not said so.
+async def _given_up(tx: Transaction, settings: Settings, now: datetime) -> list[DictRow]:
+    """Return attempts that can't be running any more, though their site has not said so.
 
     A leased run has stopped itself once its lease is over; the grace covers its SIGTERM. Every
     other run is given up only past its wall limit and the time to report it.
     """
-    rows = await tx.execute(
-        QUERIES["attempts_given_up"],
-        {"now": now, "grace_seconds": settings.agent_grace_seconds, "limit": BATCH_MAX},
+    return await _found(
+        tx, "attempts_given_up", now=now, grace_seconds=settings.agent_grace_seconds
     )
-    found = await rows.fetchall()
-    ids = [row["id"] for row in found]
-    ended = [
-        Ended(attempt, rules.loss(attempt, reason="its site has gone silent", now=now), ())
-        for attempt in await _locked(tx, [row["job_id"] for row in found], ids)
-        if attempt.ended_at is None
+
+
+async def _found(tx: Transaction, query: str, **asked: datetime | int) -> list[DictRow]:
+    return await (await tx.execute(QUERIES[query], {**asked, "limit": BATCH_MAX})).fetchall()
+
+
+async def _lost(
+    tx: Transaction, attempt_ids: Set[UUID], locked: Set[UUID], *, now: datetime
+) -> list[Ended]:
+    reason = "its site has gone silent"
+    return [
+        Ended(attempt, rules.loss(attempt, reason=reason, now=now), ())
+        for attempt in await _attempts(tx, attempt_ids)
+        if attempt.ended_at is None and attempt.job_id in locked
     ]
-    await settle(tx, ended, organisation_bytes_max=settings.organisation_bytes_max, now=now)
-    return len(ended)
 
 
-async def recall(tx: Transaction, *, settings: Settings, now: datetime) -> int:
-    """Put back attempts that were placed on a site which went away before it was told."""
-    rows = await tx.execute(QUERIES["attempts_to_recall"], {"now": now, "limit": BATCH_MAX})
-    found = await rows.fetchall()
-    attempts = await _locked(
-        tx, [row["job_id"] for row in found], [row["id"] for row in found], unoffered=True
-    )
-    ended = [Ended(attempt, rules.recall(attempt), ()) for attempt in attempts]
-    await settle(tx, ended, organisation_bytes_max=settings.organisation_bytes_max, now=now)
-    return len(ended)
+async def _recalled(tx: Transaction, attempt_ids: Sequence[UUID]) -> list[Ended]:
+    """Return the ends of attempts that their site, which went away, was never told of."""
+    rows = await tx.execute(QUERIES["lock_unoffered"], {"ids": list(attempt_ids)})
+    untold = {row["id"] for row in await rows.fetchall()}
+    return [Ended(attempt, rules.recall(attempt), ()) for attempt in await _attempts(tx, untold)]
 
 
-async def expire(tx: Transaction, *, now: datetime) -> int:
-    """Close holds past their deadline that nothing draws on, and end their jobs."""
-    expired = await ledger.expire(tx, now=now, limit=BATCH_MAX)
-    if not expired:
-        return 0
-    rows = await tx.execute(QUERIES["jobs_of_holds"], {"ids": expired})
-    reason = "no site had room before the queue deadline"
+async def _expire(tx: Transaction, job_ids: Sequence[UUID], *, now: datetime) -> int:
+    """End jobs past their deadline that nothing runs of, and close their holds."""
+    rows = await tx.execute(QUERIES["still_overdue"], {"ids": list(job_ids)})
     jobs = [
-        {"id": row["id"], "state": JobState.FAILED.value, "reason": reason}
+        {
+            "id": row["id"],
+            "state": JobState.FAILED.value,
+            "reason": "no site had room before the queue deadline",
+        }
         for row in await rows.fetchall()
     ]
-    await finish(tx, jobs, now=now)
-    return len(expired)
+    if jobs:
+        await finish(tx, jobs, why="expired", now=now)
+    return len(jobs)
+
+
+async def _attempts(tx: Transaction, ids: Set[UUID]) -> list[rules.Attempt]:
+    if not ids:
+        return []
+    rows = await tx.execute(QUERIES["attempts_by_id"], {"ids": list(ids)})
+    return [attempt_of(row) for row in await rows.fetchall()]
 
 
 async def forget_old(tx: Transaction, *, settings: Settings, now: datetime) -> list[str]:
     """Drop logs and contents past their retention; returns hashes that nobody keeps any more."""
     before = now - timedelta(days=settings.retention_days)
     await tx.execute(QUERIES["delete_old_logs"], {"before": before, "limit": BATCH_MAX})
-    rows = await tx.execute(QUERIES["delete_old_contents"], {"before": before, "limit": BATCH_MAX})
-    dropped = [row["sha256"] for row in await rows.fetchall()]
+    dropped: set[str] = set()
+    for query in ("delete_old_contents", "delete_old_uploads"):
+        rows = await tx.execute(QUERIES[query], {"before": before, "limit": BATCH_MAX})
+        dropped |= {row["sha256"] for row in await rows.fetchall()}
     if not dropped:
         return []
-    rows = await tx.execute(QUERIES["contents_still_used"], {"hashes": dropped})
+    rows = await tx.execute(QUERIES["contents_still_used"], {"hashes": list(dropped)})
     kept = {row["sha256"] for row in await rows.fetchall()}
-    return [sha256 for sha256 in dropped if sha256 not in kept]
-
-
-async def _locked(
-    tx: Transaction, job_ids: Sequence[UUID], ids: Sequence[UUID], *, unoffered: bool = False
-) -> list[rules.Attempt]:
-    """Lock jobs, then read their attempts again; unoffered: only those still not offered."""
-    if not ids:
-        return []
-    await tx.execute(QUERIES["lock_jobs"], {"ids": list(set(job_ids))})
-    if unoffered:
-        rows = await tx.execute(QUERIES["lock_unoffered"], {"ids": list(ids)})
-        ids = [row["id"] for row in await rows.fetchall()]
-    rows = await tx.execute(QUERIES["attempts_by_id"], {"ids": list(ids)})
-    return [attempt_of(row) for row in await rows.fetchall()]
+    return sorted(dropped - kept)

@@ -45,22 +45,31 @@ _UNSET: Final[Mapping[str, Any]] = {
 }
 
 
-async def resolve(tx: Transaction, ref: str, *, caller: Caller) -> UUID:
+async def resolve(tx: Transaction, ref: str, *, caller: Caller, acting: bool = False) -> UUID:
     """Return the id of a job named by its full id, its last 12 digits, or `last`.
 
-    Raises NotFound also where the job is another organisation's, so that nothing leaks.
+    Raises NotFound also where the job is another organisation's, so that nothing leaks. acting:
+    the caller is to change it, for which seeing it is not enough.
     """
     if ref == "last":
         cursor = await tx.execute(QUERIES["last_job"], {"organisation_id": caller.organisation_id})
     else:
         tail = ref.lower() if len(ref) == SHORT_LENGTH else ""
-        cursor = await tx.execute(QUERIES["find_job"], {"id": _uuid(ref), "tail": tail})
+        named = {
+            "id": _uuid(ref),
+            "tail": tail,
+            "organisation_id": caller.organisation_id,
+            "everything": caller.sees_all,
+        }
+        cursor = await tx.execute(QUERIES["find_job"], named)
     rows = await cursor.fetchall()
     if len(rows) > 1:
         raise RequestInvalid(f"{ref} names several jobs", hint="Give the full id.")
     if rows:
         row = await _one(tx, rows[0]["id"])
         if caller.may_see(row["organisation_id"]):
+            if acting:
+                caller.require_organisation(row["organisation_id"])
             return UUID(str(row["id"]))
     raise NotFound(f"there is no job {ref}", hint="`mains jobs` lists yours.")
 

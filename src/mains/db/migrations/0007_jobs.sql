@@ -125,6 +125,25 @@ create table jobs.content (
   primary key (organisation_id, sha256)
 );
 
+-- The newest message of each agent that was taken in: a full list that comes late is no full list.
+create table jobs.heard (
+  site_id uuid primary key references sites.site,
+  epoch bigint not null,
+  sequence bigint not null
+) with (fillfactor = 50);
+
+-- What a site has uploaded itself: only that may it report as an output, at its true size.
+create table jobs.upload (
+  site_id uuid not null references sites.site,
+  sha256 text not null,
+  size_bytes bigint not null check (size_bytes >= 0),
+  uploaded_at timestamptz not null,
+  primary key (site_id, sha256)
+);
+
+create index upload_by_hash on jobs.upload (sha256);
+create index upload_by_time on jobs.upload (uploaded_at);
+
 create index content_by_hash on jobs.content (sha256);
 create index content_by_use on jobs.content (last_used_at);
 
