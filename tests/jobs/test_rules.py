@@ -167,11 +167,6 @@ def test_a_job_ends_as_its_tasks_did(
     assert state == expected
 
 
-def test_a_job_is_as_far_as_its_furthest_attempt() -> None:
-    assert rules.progress([]) is JobState.QUEUED
-    assert rules.progress([JobState.STAGING, JobState.RUNNING, JobState.FAILED]) is JobState.RUNNING
-
-
 def test_ranges_are_written_as_postgres_reads_them() -> None:
     assert rules.multirange(((0, 0), (2, 4))) == "{[0,1),[2,5)}"
 

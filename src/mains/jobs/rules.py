@@ -24,13 +24,6 @@ class JobState(StrEnum):
 
 
 FINAL: Final = frozenset(JobState(state.value) for state in FINAL_STATES)
-_PROGRESS: Final = (
-    JobState.QUEUED,
-    JobState.ASSIGNED,
-    JobState.STAGING,
-    JobState.RUNNING,
-    JobState.FINISHING,
-)
 
 Spans = tuple[tuple[int, int], ...]
 """Task numbers as inclusive, ascending, non-adjacent ranges."""
@@ -162,12 +155,6 @@ def outcome(
     if tasks == 1 and last in FINAL and last is not JobState.SUCCEEDED:
         return last
     return JobState.FAILED
-
-
-def progress(states: Iterable[JobState]) -> JobState:
-    """Return the furthest state that a job's live attempts have reached; queued without any."""
-    reached = [_PROGRESS.index(state) for state in states if state in _PROGRESS]
-    return _PROGRESS[max(reached, default=0)]
 
 
 def spans(tasks: Iterable[int]) -> Spans:

@@ -20,7 +20,6 @@ from mains.quotes.rules import (
     Priced,
     QuotePlan,
     Refusal,
-    Refusal,
     plan_quote,
     voucher_room,
 )
@@ -136,7 +135,7 @@ def decide(wanted: Wanted, seen: Market, *, valid: timedelta, now: datetime) -> 
     )
     plan = replace(plan, refusals=(*plan.refusals, *told))
     if isinstance(plan, NoQuote):
-        return replace(plan, refusals=(*plan.refusals, *(Refusal(**each) for each in told)))
+        return plan
     return _quote(wanted, plan, valid=valid, now=now)
 
 
