@@ -265,7 +265,7 @@ async def test_what_is_used_beyond_the_hold_is_absorbed(city: City) -> None:
 
 async def test_a_voucher_past_its_validity_pays_nothing_and_the_refusal_says_so(city: City) -> None:
     await city.voucher(whole=1000)
-    city.clock.advance(timedelta(days=400))
+    city.clock.advance(timedelta(days=366))
     await city.site("north", price="500")
     answer = await city.submit(a_spec())
     assert isinstance(answer, InsufficientFunds)
