@@ -42,7 +42,8 @@ check: setup ## what is checked on every change: format, lint, types, imports, s
 	@$(BIN)/python -m tools.check $(ONLY)
 
 bench: setup ## measure, print a table, keep the figures in bench/results
-	@$(BIN)/python -m bench
+	@$(BIN)/python -m bench $(ONLY)
+	@$(BIN)/python -m tools.docs write >/dev/null
 
 docs: setup ## write docs/reference from the code
 	@$(BIN)/python -m tools.docs write

@@ -1,6 +1,7 @@
-"""The pages of docs/reference, written from the code: commands, HTTP, errors, settings."""
+"""The pages of docs/reference, written from the code: commands, HTTP, errors, settings, speed."""
 
 import html
+import json
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -13,6 +14,7 @@ from mains.errors import MainsError
 from mains.settings import Settings
 
 FOLDER: Final = Path("docs/reference")
+MEASURED: Final = Path("bench/results")
 NOTE: Final = "<!-- Written by `make docs` from the code; changes here are lost. -->"
 
 UNSETTABLE: Final = frozenset({"commons"})
@@ -45,6 +47,7 @@ def pages() -> Mapping[Path, str]:
         FOLDER / "errors.md": errors(),
         FOLDER / "http.md": http(),
         FOLDER / "settings.md": settings(),
+        FOLDER / "speed.md": speed(),
     }
 
 
@@ -111,6 +114,43 @@ def settings() -> str:
             "",
         ]
     )
+
+
+def speed() -> str:
+    """Return the figures that `make bench` has kept, with set-up and spread."""
+    lines = [
+        "# Speed",
+        "",
+        NOTE,
+        "",
+        "What `make bench` measured last, on the machine and under the load named with each",
+        "table; other machines give other figures. A peer is measured in the same run.",
+    ]
+    for path in sorted(MEASURED.glob("*.json")):
+        measured = json.loads(path.read_text(encoding="utf-8"))
+        setup = measured["setup"]
+        lines += [
+            "",
+            f"## {measured['benchmark']}",
+            "",
+            f"{setup['cpus']} CPUs ({setup['processor']}), {setup['memory_gib']} GiB, Python "
+            f"{setup['python']}, load {setup['load_at_start']} at the start.",
+            "",
+            "| figure | lowest | median | highest | unit | aim | bound by |",
+            "|---|---|---|---|---|---|---|",
+            *(_figure_row(figure) for figure in measured["figures"]),
+        ]
+    return "\n".join([*lines, ""])
+
+
+def _figure_row(figure: dict[str, Any]) -> str:
+    spread = " | ".join(_figure(figure[key]) for key in ("minimum", "median", "maximum"))
+    texts = [_cell(str(figure[key])) for key in ("unit", "aim", "bound")]
+    return f"| {_cell(figure['name'])} | {spread} | {' | '.join(texts)} |"
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _settings_defaults() -> Iterator[tuple[str, str]]:
