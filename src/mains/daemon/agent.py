@@ -25,7 +25,7 @@ log = structlog.get_logger()
 def engine_of(config: AgentConfig, clock: Clock) -> Engine:
     """Return the engine that a site's configuration names."""
     if config.engine == "fake":
-        return FakeEngine(clock)
+        return FakeEngine(clock, lease_seconds=config.lease_seconds)
     assert config.uid_base is not None, "joining claims users for the process engine"
     return ProcessEngine(
         config.engine_folder,
@@ -33,6 +33,7 @@ def engine_of(config: AgentConfig, clock: Clock) -> Engine:
         uid_base=config.uid_base,
         slots=config.slots,
         clock=clock,
+        lease_seconds=config.lease_seconds,
         devices_allowed=config.devices,
         python=config.python,
         covered=[Settings.from_environment().home],
