@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 from uuid import uuid4
 
@@ -180,7 +181,7 @@ def test_use_is_what_was_metered_and_what_is_promised() -> None:
 def test_folded_ranges_hold_the_same_tasks_and_never_touch(tasks: set[int]) -> None:
     folded = rules.spans(tasks)
     assert {task for first, last in folded for task in range(first, last + 1)} == tasks
-    assert all(a[1] + 1 < b[0] for a, b in zip(folded, folded[1:], strict=False))
+    assert all(a[1] + 1 < b[0] for a, b in pairwise(folded))
 
 
 attempts = st.builds(
