@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tools.docs import anchors, links
+from tools.docs import anchors, links, unknown_commands
 from tools.examples import Step, failures, find, matches, steps
 
 PAGE = """
@@ -52,3 +52,12 @@ def test_three_dots_stand_for_text_in_a_line_and_alone_for_lines() -> None:
     assert matches(["...", "z"], "z\n")
     assert not matches(["a ... c"], "a b d\n")
     assert not matches(["a"], "a\nb\n")
+
+
+def test_commands_that_are_named_must_be_there() -> None:
+    known = {"run": set[str](), "site": {"list", "add"}, "receipt": {"show", "verify"}}
+    good = "`mains run job.yaml` `mains site list` `mains site` `mains receipt last`"
+    assert unknown_commands(good, known) == []
+    assert unknown_commands("*not yet:* `mains model list`", known) == []
+    bad = "`mains fly` `mains site sell NAME` `mains --version`"
+    assert unknown_commands(bad, known) == ["mains fly", "mains site sell", "mains --version"]

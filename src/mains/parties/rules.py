@@ -135,7 +135,7 @@ class Caller:
     def _foreign(self) -> ForeignOrganisation:
         return ForeignOrganisation(
             f"this belongs to another organisation than {self.organisation}",
-            hint="Use a key of that organisation: `mains login`, or `mains --context NAME`.",
+            hint="Use a key of that organisation: `mains login`, or `mains context use NAME`.",
         )
 
 

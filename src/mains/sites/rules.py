@@ -113,7 +113,7 @@ def check_protocol(protocol: int) -> None:
     accepted = " and ".join(str(version) for version in PROTOCOLS_ACCEPTED)
     raise ProtocolUnsupported(
         f"the agent speaks protocol {protocol}; this server accepts {accepted}",
-        hint="Update the older of the two: `mains --version` on both hosts says which.",
+        hint="Update the older of the two: `mains version` on both hosts says which.",
         spoken=protocol,
         accepted=accepted,
     )
