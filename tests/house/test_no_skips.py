@@ -23,7 +23,7 @@ def outcome(folder: Path, text: str, *, ci: str) -> str:
     pytest_bare = f"pytest -p tests.no_skips -p no:cacheprovider -c {os.devnull} -q"
     done = subprocess.run(
         [sys.executable, "-m", *pytest_bare.split(), "--rootdir", str(folder), str(folder)],
-        env={**os.environ, "CI": ci},
+        env={**os.environ, "CI": ci, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         stdout=subprocess.PIPE,
         text=True,
         check=False,
