@@ -21,6 +21,7 @@ import psutil
 
 from mains.daemon.state import State, running
 from mains.daemon.up import answers
+from mains.db import embedded
 from mains.ids import new_id
 from mains.settings import Settings
 from mains.wire.client import Client
@@ -267,13 +268,12 @@ def cpu_seconds(state: State) -> dict[int, float]:
 
 
 def _postgres(root: psutil.Process) -> list[psutil.Process]:
-    """Postgres is no child of `up`: it is found by the folder of this instance."""
-    commons = Settings.from_environment(root.environ()).commons
-    data = str(commons / "postgres" / "data")
-    for process in psutil.process_iter(["cmdline"]):
-        if data in " ".join(process.info["cmdline"] or []):
-            return [process, *process.children()]
-    return []
+    """Postgres is no child of `up`: its own folder says which process it is."""
+    found = embedded.status(Settings.from_environment(root.environ())).postgres_process
+    if found is None:
+        return []
+    postmaster = psutil.Process(found)
+    return [postmaster, *postmaster.children()]
 
 
 def _role(pid: int) -> str:

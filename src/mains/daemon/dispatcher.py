@@ -21,7 +21,8 @@ from mains.settings import Settings
 
 IDLE_SECONDS: Final = 0.25
 """How often an idle dispatcher looks without having been told to: polling is the truth."""
-BUSY_SECONDS: Final = 0.02
+PAUSE_SECONDS: Final = 0.03
+"""The least time between two looks: what comes closely together is placed together."""
 UPKEEP_EVERY: Final = timedelta(seconds=1)
 RETENTION_EVERY: Final = timedelta(hours=1)
 VOUCHERS_PER_ROUND: Final = 100
@@ -69,9 +70,8 @@ async def _take(database: Database, settings: Settings, clock: Clock) -> Dispatc
 
 
 async def _pause(listener: Listener, *, busy: bool) -> None:
-    if busy:
-        await asyncio.sleep(BUSY_SECONDS)
-    else:
+    await asyncio.sleep(PAUSE_SECONDS)
+    if not busy:
         await listener.wait(seconds_max=IDLE_SECONDS)
 
 

@@ -114,6 +114,8 @@ async def bind(
 async def _answer_known(tx: Transaction, batch: Batch) -> None:
     """Answer replays from what is stored, whatever has changed since."""
     waiting = batch.open()
+    if not waiting:
+        return
     ids = [batch.submissions[index].request.id for index in waiting]
     rows = await tx.execute(QUERIES["known_jobs"], {"ids": ids})
     known = {row["id"]: row for row in await rows.fetchall()}

@@ -1,7 +1,7 @@
 """Load what a quote needs, decide, store; the promise itself is placed by the ledger."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -53,6 +53,8 @@ class Market:
     accounts: Mapping[UUID, Sequence[OwnAccount]]
     vouchers: Mapping[UUID, programmes.Payers]
     loads: Mapping[UUID, Load]
+    plans: dict[tuple[UUID, Need], QuotePlan | NoQuote] = field(default_factory=dict)
+    """Equal needs of one organisation have equal plans: a crowd of jobs alike is planned once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +121,26 @@ def need_of(spec: JobSpec) -> Need:
 
 def decide(wanted: Wanted, seen: Market, *, valid: timedelta, now: datetime) -> Quote | NoQuote:
     """Make one quote out of the market."""
-    vouchers = seen.vouchers[wanted.organisation_id]
+    need = need_of(wanted.spec)
+    plan = seen.plans.get((wanted.organisation_id, need))
+    if plan is None:
+        plan = _planned(wanted.organisation_id, need, seen, now=now)
+        seen.plans[wanted.organisation_id, need] = plan
+    if isinstance(plan, NoQuote):
+        return plan
+    return _quote(wanted, plan, valid=valid, now=now)
+
+
+def _planned(
+    organisation_id: UUID, need: Need, seen: Market, *, now: datetime
+) -> QuotePlan | NoQuote:
+    """Plan for one need, and add why a voucher of the organisation does not pay."""
+    vouchers = seen.vouchers[organisation_id]
     plan = plan_quote(
-        need_of(wanted.spec),
-        party=seen.parties[wanted.organisation_id],
+        need,
+        party=seen.parties[organisation_id],
         offers=seen.offers,
-        accounts=seen.accounts[wanted.organisation_id],
+        accounts=seen.accounts[organisation_id],
         vouchers=vouchers.vouchers,
         loads=seen.loads,
         now=now,
@@ -133,10 +149,7 @@ def decide(wanted: Wanted, seen: Market, *, valid: timedelta, now: datetime) -> 
         Refusal(f"voucher of {refusal.programme}", refusal.code, refusal.because)
         for refusal in vouchers.refusals
     )
-    plan = replace(plan, refusals=(*plan.refusals, *told))
-    if isinstance(plan, NoQuote):
-        return plan
-    return _quote(wanted, plan, valid=valid, now=now)
+    return replace(plan, refusals=(*plan.refusals, *told))
 
 
 async def store(tx: Transaction, quotes: Sequence[Quote]) -> None:
