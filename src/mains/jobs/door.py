@@ -51,7 +51,7 @@ class JobsWired(Wired):
     loads: dict[UUID, Load] = field(default_factory=dict)
 
 
-def _wired(request: Request) -> JobsWired:
+async def _wired(request: Request) -> JobsWired:
     wired = request.app.state.mains
     assert isinstance(wired, JobsWired)
     return wired

@@ -89,7 +89,9 @@ class Wired:
     callers: CallerCache = field(default_factory=CallerCache)
 
 
-def _wired(request: Request) -> Wired:
+# Dependencies are coroutines even where they await nothing: FastAPI sends plain functions to a
+# thread, and that costs more than all of them do.
+async def _wired(request: Request) -> Wired:
     wired = request.app.state.mains
     assert isinstance(wired, Wired)
     return wired
@@ -98,7 +100,7 @@ def _wired(request: Request) -> Wired:
 WiredDependency = Annotated[Wired, Depends(_wired)]
 
 
-def _now(wired: WiredDependency) -> datetime:
+async def _now(wired: WiredDependency) -> datetime:
     return wired.clock.now()
 
 
@@ -140,7 +142,7 @@ async def _caller(
 CallerDependency = Annotated[Caller, Depends(_caller)]
 
 
-def _idempotency_key(
+async def _idempotency_key(
     idempotency_key: Annotated[
         str | None,
         Header(description="A UUID made by the caller; sent again, it changes nothing."),
