@@ -3,6 +3,8 @@
 import argparse
 import json
 import sys
+import time
+from contextlib import suppress
 from typing import Final
 
 import psutil
@@ -13,6 +15,7 @@ from mains.errors import MainsError
 from mains.settings import Settings
 
 END_SECONDS_MAX: Final = 60
+LOOK_SECONDS: Final = 0.05
 
 
 def end(settings: Settings) -> int | None:
@@ -23,10 +26,23 @@ def end(settings: Settings) -> int | None:
     """
     process = _process(settings)
     if process is not None:
-        process.terminate()
-        process.wait(timeout=END_SECONDS_MAX)
+        with suppress(psutil.NoSuchProcess):
+            process.terminate()
+        _wait(process)
     left_over = embedded.end_left_over(settings)
     return process.pid if process is not None else left_over
+
+
+def _wait(process: psutil.Process) -> None:
+    """Wait for the end; a zombie has ended, though nobody may ever collect it."""
+    deadline = time.monotonic() + END_SECONDS_MAX
+    try:
+        while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+            if time.monotonic() > deadline:
+                raise psutil.TimeoutExpired(END_SECONDS_MAX, pid=process.pid)
+            time.sleep(LOOK_SECONDS)
+    except psutil.NoSuchProcess:
+        return
 
 
 def _process(settings: Settings) -> psutil.Process | None:

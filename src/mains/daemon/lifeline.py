@@ -5,7 +5,12 @@ import os
 from collections.abc import Coroutine
 from typing import Any, Final
 
+import structlog
+
 VARIABLE: Final = "MAINS_LIFELINE"
+PARENT_GONE: Final = 3
+
+log = structlog.get_logger()
 
 
 def open_lifeline() -> tuple[int, int]:
@@ -17,20 +22,20 @@ def open_lifeline() -> tuple[int, int]:
 
 
 async def while_parent_lives(work: Coroutine[Any, Any, None]) -> None:
-    """Do the work; drop it where it stands as soon as the parent has ended.
+    """Do the work; when the parent ends, end this process at once, whatever it is doing.
 
     Nothing is brought to an end in order then: the next parent may wait already for what this
-    process holds, and whatever it was doing must survive a kill anyway.
+    process holds, a thread may hang in a database that is gone too, and whatever was under way
+    must survive a kill anyway.
     """
     working = asyncio.ensure_future(work)
     gone = asyncio.ensure_future(parent_gone())
     await asyncio.wait({working, gone}, return_when=asyncio.FIRST_COMPLETED)
+    if not working.done():
+        log.info("the parent has ended, and so does this process")
+        os._exit(PARENT_GONE)
     gone.cancel()
-    if working.done():
-        await working
-        return
-    working.cancel()
-    await asyncio.gather(working, return_exceptions=True)
+    await working
 
 
 async def parent_gone() -> None:

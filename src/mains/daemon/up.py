@@ -32,7 +32,7 @@ from mains.settings import Settings
 
 ANSWER_SECONDS_MAX: Final = 60.0
 LOOK_SECONDS: Final = 0.5
-PORT_SECONDS_MAX: Final = 10.0
+PORT_SECONDS_MAX: Final = 5.0
 PORT_AGAIN_SECONDS: Final = 0.1
 WAITING_CONNECTIONS_MAX: Final = 1024
 AGENT_PAUSE_SECONDS_MAX: Final = 30.0
