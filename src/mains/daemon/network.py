@@ -1,6 +1,7 @@
 """The demonstration network: two sites on this machine, an organisation, money and a voucher.
 
 It is built through the same API and commands that everybody uses; built again, it changes nothing.
+Where this machine can't keep runs apart, the sites are the organisation's own and run only its jobs.
 """
 
 import os
@@ -13,8 +14,11 @@ from uuid import UUID, uuid5
 
 import yaml
 
+from mains.agent.config import SLOTS
+from mains.agent.host import UID_BASE
 from mains.daemon.state import State
 from mains.daemon.up import SITE_FILE, SITES_FOLDER
+from mains.engines.process import isolation
 from mains.errors import AlreadyExists, ServerUnreachable
 from mains.ids import new_id
 from mains.parties import keyfiles
@@ -49,8 +53,9 @@ def build(settings: Settings, state: State) -> dict[str, str]:
     with Client(Connection(state.url, key=key)) as client:
         user_key = _parties(client)
         _money(client)
+        apart = _runs_are_kept_apart(settings)
         for name, price in PRICES.items():
-            _site(client, settings, name, price)
+            _site(client, settings, name, price, apart=apart)
         _wait_for_sites(client)
     _login(state.url, key, name="administrator")
     if user_key is not None:
@@ -99,7 +104,15 @@ def _document(client: Client) -> str:
     return yaml.safe_dump(document, allow_unicode=True)
 
 
-def _site(client: Client, settings: Settings, name: str, price: str) -> None:
+def _runs_are_kept_apart(settings: Settings) -> bool:
+    """Say whether a run can be kept from its neighbours here, by users of its own or a sandbox."""
+    sites = settings.commons / SITES_FOLDER
+    sites.mkdir(parents=True, exist_ok=True)
+    uids = range(UID_BASE, UID_BASE + SLOTS)
+    return isolation.choose("auto", folder=sites, uids=uids) != "trusted"
+
+
+def _site(client: Client, settings: Settings, name: str, price: str, *, apart: bool) -> None:
     """Add a site and let its agent join from a folder that `up` watches."""
     folder = settings.commons / SITES_FOLDER / name
     if (folder / SITE_FILE).exists():
@@ -113,9 +126,11 @@ def _site(client: Client, settings: Settings, name: str, price: str) -> None:
         price_per_unit_hour=price,
         currency=CURRENCY,
         host_share_percent=HOST_SHARE_PERCENT,
+        trusted=not apart,
     )
+    owner = OPERATOR if apart else ORGANISATION
     try:
-        token = client.add_site(NewSite(name=name, organisation=OPERATOR, pools=[pool])).token
+        token = client.add_site(NewSite(name=name, organisation=owner, pools=[pool])).token
     except AlreadyExists:
         token = client.join_token(name)
     subprocess.run(
