@@ -1,7 +1,8 @@
 """The demonstration network: two sites on this machine, an organisation, money and a voucher.
 
 It is built through the same API and commands that everybody uses; built again, it changes nothing.
-Where this machine can't keep runs apart, the sites are the organisation's own and run only its jobs.
+Where this machine can't keep runs apart, the sites are the organisation's own and run no others'
+jobs.
 """
 
 import os
