@@ -9,6 +9,8 @@ from typing import Final, Self
 
 import platformdirs
 
+from mains.errors import SetupMissing
+
 SYSTEM_ROOT: Final = Path("/var/lib/mains")
 
 
@@ -41,10 +43,13 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:
-        """Read MAINS_* variables; every integer setting has one of its own name."""
+        """Read MAINS_* variables; every integer setting has one of its own name.
+
+        Raises SetupMissing for one that is no number.
+        """
         home = Path(environ.get("MAINS_HOME") or _default_home()).expanduser().absolute()
         integers = {
-            name: int(environ[variable])
+            name: _whole(variable, environ[variable])
             for name, kind in cls.__annotations__.items()
             if kind is int and (variable := f"MAINS_{name.upper()}") in environ
         }
@@ -70,6 +75,13 @@ class Settings:
     def state_file(self) -> Path:
         """Where a running `mains up` says its address and process ids."""
         return self.home / "up.json"
+
+
+def _whole(variable: str, text: str) -> int:
+    try:
+        return int(text)
+    except ValueError as error:
+        raise SetupMissing(f"{variable} is not a whole number: {text!r}") from error
 
 
 def _default_home() -> Path:

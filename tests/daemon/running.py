@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -37,6 +38,15 @@ def eventually(condition: Callable[[], object], *, seconds_max: float = WAIT_SEC
     while not condition():
         assert time.monotonic() < deadline, f"it did not happen within {seconds_max:.0f} s"
         time.sleep(0.05)
+
+
+def loopback() -> str:
+    """Return this machine's own address, the newer one where it has both."""
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return "127.0.0.1"
+    return "::1"
 
 
 def alive(process: psutil.Process) -> bool:

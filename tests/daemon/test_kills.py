@@ -3,6 +3,7 @@
 import itertools
 import random
 import secrets
+import shutil
 import time
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -84,6 +85,8 @@ def test_nothing_is_lost_or_done_twice_however_often_anything_is_killed(
         check_marks(town.marks, jobs)
         assert town.spent() == charged(jobs)
         witness(town, None)
+        shutil.rmtree(mains.settings.commons / "sites" / "office-0")
+        eventually(lambda: len(mains.processes("agent")) == 2)
         print(f"{time.monotonic() - begun:.1f} done; refusals: {traffic.book.refusals}")
 
 

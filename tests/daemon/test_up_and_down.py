@@ -15,7 +15,7 @@ from mains.db import embedded
 from mains.errors import Unauthenticated
 from mains.ids import new_id
 from mains.wire.jobs import SubmitRequest
-from tests.daemon.running import Mains, a_mains, alive, eventually, kill
+from tests.daemon.running import Mains, a_mains, alive, eventually, kill, loopback
 from tests.daemon.town import Town, build
 from tests.daemon.traffic import HELD_SCRIPT, SECRET, charged, marked, patiently, settled
 
@@ -209,9 +209,10 @@ def down_reaches_a_mains_that_only_just_starts(mains: Mains) -> None:
 
 
 def test_a_database_that_is_away_is_waited_for_and_restarts_leak_nothing() -> None:
-    with a_mains(MAINS_LISTEN_HOST="::1") as mains:
+    host = loopback()
+    with a_mains(MAINS_LISTEN_HOST=host) as mains:
         state = mains.up()
-        assert state.url.startswith("http://[::1]:")
+        assert state.url.startswith("http://[::1]:" if ":" in host else f"http://{host}:")
         [up] = mains.processes("up")
         descriptors = up.num_fds()
         with mains.client() as client:

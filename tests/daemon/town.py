@@ -18,7 +18,7 @@ from mains.wire.client import Client
 from mains.wire.ledger import DepositRequest
 from mains.wire.parties import KeyRequest, OrganisationRequest, PersonRequest, Role
 from mains.wire.programmes import VoucherRequest
-from mains.wire.sites import NewPool, NewSite
+from mains.wire.sites import JoinToken, NewPool, NewSite
 from tests.daemon.running import Mains, eventually
 
 FIRM = "lantern"
@@ -65,8 +65,9 @@ def build(mains: Mains, *, process_sites: int = 1, fake_sites: int = 0) -> Town:
         names = [f"workshop-{number}" for number in range(process_sites)]
         fakes = [f"office-{number}" for number in range(fake_sites)]
         canaries = [mains.key(), key]
-        canaries += [_site(mains, client, name, units=2) for name in names]
-        canaries += [_site(mains, client, name, units=16, fake=True) for name in fakes]
+        tokens = [_site(mains, client, name, units=2) for name in names]
+        tokens += [_site(mains, client, name, units=16, fake=True) for name in fakes]
+        canaries += [text for token in tokens for text in (token, JoinToken.decode(token).secret)]
         eventually(lambda: {site.condition for site in client.sites()} == {"ready"})
     return Town(mains, key, canaries)
 
@@ -90,7 +91,7 @@ def _firm(client: Client) -> str:
 
 
 def _site(mains: Mains, client: Client, name: str, *, units: int, fake: bool = False) -> str:
-    """Add a site whose agent joins from a folder that `up` watches; returns the token's secret."""
+    """Add a site whose agent joins from a folder that `up` watches; returns the join token."""
     trusted: Isolation = "auto" if os.geteuid() == 0 else "trusted"
     pool = NewPool(
         name="cpu",

@@ -60,8 +60,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="mains down")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    settings = Settings.from_environment()
     try:
+        settings = Settings.from_environment()
         ended = end(settings)
     except psutil.TimeoutExpired as error:
         sys.exit(f"error: process {error.pid} did not end within {END_SECONDS_MAX} s")

@@ -32,6 +32,7 @@ from mains.settings import Settings
 
 ANSWER_SECONDS_MAX: Final = 60.0
 LOOK_SECONDS: Final = 0.5
+PORT_MAX: Final = 65_535
 PORT_SECONDS_MAX: Final = 5.0
 PORT_AGAIN_SECONDS: Final = 0.1
 WAITING_CONNECTIONS_MAX: Final = 1024
@@ -60,8 +61,8 @@ async def serve(settings: Settings) -> None:
             crew.watch(_keep_agents(settings, state.url, crew))
             await told.wait()
         finally:
-            await crew.end()
             settings.state_file.unlink(missing_ok=True)
+            await crew.end()
     finally:
         await asyncio.to_thread(server.stop)
 
@@ -90,6 +91,10 @@ async def listen(settings: Settings) -> socket.socket:
     """
     port_file = settings.home / "port"
     port = settings.listen_port or _remembered(port_file)
+    if not 0 <= port <= PORT_MAX:
+        raise SetupMissing(
+            f"MAINS_LISTEN_PORT is a number up to {PORT_MAX}, and 0 for any free one"
+        )
     deadline = time.monotonic() + PORT_SECONDS_MAX
     while True:
         try:
@@ -206,17 +211,18 @@ def _site_folders(settings: Settings) -> list[Path]:
 
 
 def _told_to_end() -> asyncio.Event:
-    """Return what is set on SIGTERM or SIGINT, from now on: a start is ended in order too."""
+    """Return what a signal sets from now on, a closed terminal's too: a start ends in order."""
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, told.set)
     return told
 
 
 def detach(settings: Settings) -> State:
-    """Start `up` in the background and return once it answers."""
-    with _start_log(settings).open("wb") as output:
+    """Start `up` in the background and return once it answers; one that refuses is quoted."""
+    with _start_log(settings).open("ab") as output:
+        before = output.tell()
         process = subprocess.Popen(
             [sys.executable, "-m", "mains.daemon.up"],
             stdin=subprocess.DEVNULL,
@@ -230,8 +236,8 @@ def detach(settings: Settings) -> State:
         if state is not None and state.pid == process.pid and answers(state.url):
             return state
         if process.poll() is not None:
-            said = _start_log(settings).read_text("utf-8", "replace").strip()
-            raise ServerUnreachable(said or "mains ended at its start", hint=" ")
+            said = _start_log(settings).read_bytes()[before:].decode("utf-8", "replace").strip()
+            sys.exit(said or f"error: mains ended at its start\n  next: Look into {settings.logs}.")
         time.sleep(0.05)
     raise ServerUnreachable(
         f"mains did not answer within {ANSWER_SECONDS_MAX:.0f} s",
@@ -261,8 +267,8 @@ def main() -> None:
     parser.add_argument("--detach", action="store_true")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    settings = Settings.from_environment()
     try:
+        settings = Settings.from_environment()
         _make_home(settings)
         found = running(settings.state_file)
         if found is not None:
