@@ -41,7 +41,7 @@ async def take_in(
 
     Raises DatabaseUnavailable; whatever was done then is found again by the same ids.
     """
-    batch = Batch(submissions)
+    batch = Batch(submissions, box)
     for round_number in range(1, ROUNDS_MAX + 1):
         async with database.transaction() as tx:
             await prepare(tx, batch, terms=terms, loads=loads, now=now)
@@ -52,7 +52,7 @@ async def take_in(
                 await programmes.ensure_room(tx, voucher_id, micros, now=now)
         async with database.transaction() as tx:
             last = round_number == ROUNDS_MAX
-            await bind(tx, batch, box=box, terms=terms, last=last, now=now)
+            await bind(tx, batch, terms=terms, last=last, now=now)
         if not batch.open():
             break
     return [batch.answers[index] for index in range(len(submissions))]

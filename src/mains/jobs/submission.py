@@ -1,6 +1,5 @@
 """Submit: check, quote, hold, queue; a whole batch at once, one answer per job."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -44,11 +43,13 @@ class Submission:
     organisation: str
     person_id: UUID
 
-    @property
-    def request_hash(self) -> bytes:
-        """Return what tells a replay from another request under the same id."""
+    def fingerprint(self, box: SecretBox) -> bytes:
+        """Return what tells a replay from another request under the same id.
+
+        It is keyed, for the request may hold secrets that are short enough to be guessed.
+        """
         body = self.request.model_dump_json() + str(self.organisation_id)
-        return hashlib.sha256(body.encode()).digest()
+        return box.fingerprint(body.encode())
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,7 @@ class Batch:
     """Submissions on their way: answered, or bound to the quote that they will be held under."""
 
     submissions: Sequence[Submission]
+    box: SecretBox
     answers: dict[int, Answer] = field(default_factory=dict)
     bound: dict[int, Quote] = field(default_factory=dict)
     releases: dict[UUID, int] = field(default_factory=dict)
@@ -92,9 +94,7 @@ async def prepare(
     batch.releases = await _releases(tx, batch)
 
 
-async def bind(
-    tx: Transaction, batch: Batch, *, box: SecretBox, terms: Terms, last: bool, now: datetime
-) -> None:
+async def bind(tx: Transaction, batch: Batch, *, terms: Terms, last: bool, now: datetime) -> None:
     """Place the holds and queue the jobs; what is refused leaves nothing behind.
 
     What lost a race for room stays open, to be prepared once more, unless this is the last round;
@@ -107,7 +107,7 @@ async def bind(
     fresh = [batch.bound[i] for i in placed if batch.submissions[i].request.spec is not None]
     await quotes.store(tx, fresh)
     deadline = now + terms.queue_deadline
-    rows = [_row(batch.submissions[i], batch.bound[i], box, deadline, now) for i in placed]
+    rows = [_row(batch.submissions[i], batch.bound[i], batch.box, deadline, now) for i in placed]
     await tx.execute(QUERIES["insert_jobs"], {"rows": jsonb(rows)})
 
 
@@ -124,7 +124,7 @@ async def _answer_known(tx: Transaction, batch: Batch) -> None:
         row = known.get(submission.request.id)
         if row is None:
             continue
-        if bytes(row["request_hash"]) != submission.request_hash:
+        if bytes(row["request_hash"]) != submission.fingerprint(batch.box):
             batch.answers[index] = _reused(submission)
         else:
             batch.answers[index] = _submitted(row["id"], row["ceiling"], row["currency"])
@@ -278,7 +278,9 @@ async def _hold(
     """Place the holds of bound quotes; returns the positions that were placed now."""
     waiting = batch.open()
     deadline = now + terms.queue_deadline
-    requests = [_request(batch.submissions[i], batch.bound[i], deadline) for i in waiting]
+    requests = [
+        _request(batch.submissions[i], batch.bound[i], batch.box, deadline) for i in waiting
+    ]
     placed: list[int] = []
     for index, answer in zip(waiting, await ledger.place(tx, requests, now=now), strict=True):
         submission, quote = batch.submissions[index], batch.bound[index]
@@ -296,10 +298,12 @@ async def _hold(
     return placed
 
 
-def _request(submission: Submission, quote: Quote, expires_at: datetime) -> HoldRequest:
+def _request(
+    submission: Submission, quote: Quote, box: SecretBox, expires_at: datetime
+) -> HoldRequest:
     return HoldRequest(
         hold_id=submission.request.id,
-        request_hash=submission.request_hash,
+        request_hash=submission.fingerprint(box),
         organisation_id=submission.organisation_id,
         unit=quote.currency,
         ceiling_micros=quote.ceiling,
@@ -323,7 +327,7 @@ def _row(
         "organisation_id": submission.organisation_id,
         "person_id": submission.person_id,
         "quote_id": quote.id,
-        "request_hash": "\\x" + submission.request_hash.hex(),
+        "request_hash": "\\x" + submission.fingerprint(box).hex(),
         "name": spec.name,
         "spec": spec.model_dump(mode="json"),
         "bundle": quote.bundle,

@@ -272,6 +272,9 @@ def _environment(value: object, key: str) -> dict[str, str]:
             f"`{key}.{missing[0]}` has no value.",
             hint=f"Give one with `--{key.removesuffix('s')} {missing[0]}=VALUE`.",
         )
+    several = [name for name, content in value.items() if isinstance(content, list | dict | set)]
+    if several:
+        raise SpecInvalid(f"`{key}.{several[0]}` is not one value.", hint="Write it as one text.")
     return {str(name): str(content) for name, content in value.items()}
 
 
