@@ -51,7 +51,7 @@ class Life:
             self.work,
             self.work,
         ]
-        deeds += [self.forget_a_run, self.cancel, self.wait, self.city.tidy]
+        deeds += [self.forget_a_run, self.cancel, self.wait, self.tidy]
         await self.dice.choice(deeds)()
 
     async def submit(self) -> None:
@@ -67,6 +67,9 @@ class Life:
         answer = await self.city.submit(spec, by=self.dice.choice(self.organisations), id=new_id())
         if isinstance(answer, Submitted):
             self.jobs[answer.id] = tasks
+
+    async def tidy(self) -> None:
+        await self.city.tidy()
 
     async def dispatch(self) -> None:
         await self.city.dispatch()

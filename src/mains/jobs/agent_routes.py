@@ -11,7 +11,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import ValidationError
 
 from mains.db import Queries, Transaction
-from mains.errors import ForeignOrganisation, RequestInvalid, SignatureInvalid
+from mains.errors import DatabaseUnavailable, ForeignOrganisation, RequestInvalid, SignatureInvalid
 from mains.jobs import logs
 from mains.jobs.door import JobsWired, JobsWiredDependency
 from mains.jobs.sync import orders_for, sync
@@ -27,6 +27,8 @@ router: Final = APIRouter(prefix="/v1/agent", tags=["agents"])
 QUERIES = Queries.load(__package__, "queries.sql")
 
 POLL_SECONDS: Final = 0.5
+DEADLOCK: Final = "40P01"
+DEADLOCK_TRIES_MAX: Final = 3
 
 Message = TypeVar("Message", bound=Schema)
 
@@ -36,23 +38,42 @@ async def sync_agent(
     envelope: EnvelopeDependency, now: NowDependency, wired: JobsWiredDependency
 ) -> Response:
     """Take in what an agent observed; answer at once with orders, or wait for some to come."""
-    async with wired.database.transaction() as tx:
-        spoken = await sites.authenticate_envelope(tx, envelope, now=now)
-        request = _read(SyncRequest, spoken.payload)
-        answer = await sync(
-            tx,
-            request,
-            site_id=spoken.site_id,
-            envelope=envelope,
-            box=wired.box,
-            settings=wired.settings,
-            now=now,
-        )
+    spoken, request, answer = await _take_in(wired, envelope, now=now)
     if answer.forget:
         wired.queue_news.set()
     if not (answer.starts or answer.stops or answer.forget) and request.wait_seconds:
         answer = await _wait(wired, answer, request, envelope, sent_to=spoken.site_id, since=now)
     return Response(answer.model_dump_json(), media_type="application/json")
+
+
+async def _take_in(
+    wired: JobsWired, envelope: bytes, *, now: datetime
+) -> tuple[sites.Authenticated, SyncRequest, SyncAnswer]:
+    """Take in a message in one transaction.
+
+    Two sites whose runs are paid from the same accounts may wait for each other in a circle; the
+    one that the database sends away tries again.
+    """
+    for tries_left in reversed(range(DEADLOCK_TRIES_MAX)):
+        try:
+            async with wired.database.transaction() as tx:
+                spoken = await sites.authenticate_envelope(tx, envelope, now=now)
+                request = _read(SyncRequest, spoken.payload)
+                answer = await sync(
+                    tx,
+                    request,
+                    site_id=spoken.site_id,
+                    envelope=envelope,
+                    box=wired.box,
+                    settings=wired.settings,
+                    now=now,
+                )
+        except DatabaseUnavailable as error:
+            if error.facts.get("sqlstate") != DEADLOCK or not tries_left:
+                raise
+        else:
+            return spoken, request, answer
+    raise AssertionError("unreachable")
 
 
 async def _wait(

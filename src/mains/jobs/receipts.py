@@ -20,7 +20,7 @@ from mains.wire import dsse
 from mains.wire.dsse import SigningKey
 from mains.wire.jobs import RECEIPT_TYPE, Receipt, ReceiptAttempt, ReceiptPayer
 
-QUERIES = Queries.load(__package__, "queries.sql")
+QUERIES = Queries.load(__package__, "views.sql")
 
 
 async def receipt(tx: Transaction, job_id: UUID, *, key: SigningKey, now: datetime) -> bytes:

@@ -30,7 +30,7 @@ from mains.wire.jobs import (
 )
 from mains.wire.spec import JobSpec
 
-QUERIES = Queries.load(__package__, "queries.sql")
+QUERIES = Queries.load(__package__, "views.sql")
 
 PAGE_MAX: Final = 200
 TASKS_SHOWN_MAX: Final = 10_000
