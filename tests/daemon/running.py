@@ -1,7 +1,9 @@
 """A mains of the test's own: real processes with a home of their own, killed and looked at."""
 
+import ctypes
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -17,6 +19,7 @@ import psutil
 from mains.daemon.state import State, running
 from mains.daemon.up import answers
 from mains.db import embedded
+from mains.engines.process.child import PR_SET_PDEATHSIG
 from mains.engines.process.folder import read_json
 from mains.engines.process.processes import lives
 from mains.parties import keyfiles
@@ -47,6 +50,11 @@ def loopback() -> str:
     except OSError:
         return "127.0.0.1"
     return "::1"
+
+
+def end_with_the_tests() -> None:
+    """Ask the kernel to end the calling process in order should the tests be killed."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def alive(process: psutil.Process) -> bool:
@@ -110,6 +118,7 @@ class Mains:
                 stderr=output,
                 env=self.environ,
                 start_new_session=True,
+                preexec_fn=end_with_the_tests,
             )
 
     @property

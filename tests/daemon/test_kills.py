@@ -13,7 +13,8 @@ from uuid import UUID
 import pytest
 
 from mains.errors import KeyReused
-from mains.wire.jobs import JobDetail
+from mains.ids import new_id
+from mains.wire.jobs import AttemptView, JobDetail, TaskView
 from tests.daemon.running import Mains, a_mains, eventually, kill
 from tests.daemon.town import Town, build
 from tests.daemon.traffic import Traffic, charged, patiently, settled, submitted
@@ -157,3 +158,33 @@ def read_marks(marks: Path) -> dict[tuple[UUID, int], Life]:
         word, _, attempt, task, at = line.split()
         lives[UUID(attempt), int(task)].add(word, float(at))
     return lives
+
+
+@pytest.mark.parametrize(
+    ("second", "said"),
+    [
+        ("begin {job} {one} 0 2.5", "began 2 times"),
+        ("begin {job} {two} 0 1.5\nend {job} {two} 0 3", "two of task 0"),
+    ],
+)
+def test_the_marks_tell_of_a_second_start_and_of_two_attempts_at_once(
+    tmp_path: Path, second: str, said: str
+) -> None:
+    job, one, two = new_id(), new_id(), new_id()
+    marks = tmp_path / "marks"
+    lines = ["begin {job} {one} 0 1", "end {job} {one} 0 2", second]
+    attempts = [
+        AttemptView.model_construct(id=attempt, fence=fence, first_task=0, last_task=0)
+        for fence, attempt in enumerate((one, two), 1)
+    ]
+    known = JobDetail.model_construct(
+        id=job,
+        name="marked",
+        attempts=attempts,
+        task_list=[TaskView.model_construct(task=0, state="succeeded")],
+    )
+    marks.write_text("\n".join(lines[:2]).format(job=job, one=one), "ascii")
+    check_marks(marks, [known])
+    marks.write_text("\n".join(lines).format(job=job, one=one, two=two), "ascii")
+    with pytest.raises(AssertionError, match=said):
+        check_marks(marks, [known])
