@@ -126,7 +126,7 @@ def refused(made: QuotePlan | NoQuote) -> NoQuote:
         ({"unit": "h100"}, {}, "other_unit", "sells cpu, the job needs h100"),
         ({"units": 5}, {}, "too_small", "has 4 cpu units, a task needs 5"),
         ({"cpus": 5}, {}, "too_small", "has 4 CPUs, a task needs 5"),
-        ({"memory_bytes": 2**31}, {}, "too_small", "1,073,741,824 bytes of memory"),
+        ({"memory_bytes": 2**31}, {}, "too_small", "1,024 MiB of memory"),
         ({}, {"trusted_organisation_id": UUID(int=9)}, "trusted_only", "its owner's jobs only"),
         ({}, {"draining": True}, "draining", "takes no new work"),
         ({}, {"live": False}, "unreachable", "not been heard of"),

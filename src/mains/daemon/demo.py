@@ -174,7 +174,11 @@ def long(shell: Shell) -> str:
 def nowhere(shell: Shell) -> None:
     say("A job that fits nowhere: why, pool by pool.")
     job_file = FOLDER / "north-only.yaml"
-    job_file.write_text("name: north-only\nsites: [north-campus]\ntime_limit: 1m\nrun: 'true'\n")
+    job_file.write_text(
+        "name: north-only\nsites: [north-campus]\nresources: {memory: 128MiB}\n"
+        "time_limit: 1m\nrun: 'true'\n",
+        "utf-8",
+    )
     quote = shell.ask("quote", str(job_file))["id"]
     shell.type("site", "drain", "north-campus", "--context", "administrator")
     shell.type("submit", quote)

@@ -157,7 +157,7 @@ def refuse(need: Need, offer: Offer, organisation_id: UUID) -> Refusal | None:
     for wanted, offered, name in (
         (need.units, offer.units, f"{offer.unit} units"),
         (need.cpus, offer.cpus, "CPUs"),
-        (need.memory_bytes, offer.memory_bytes, "bytes of memory"),
+        (-(-need.memory_bytes // 2**20), offer.memory_bytes // 2**20, "MiB of memory"),
     ):
         if wanted > offered:
             return Refusal(where, "too_small", f"has {offered:,} {name}, a task needs {wanted:,}")
