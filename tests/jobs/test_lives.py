@@ -1,13 +1,15 @@
 """Random lives of a small city: whatever happens, the books agree and everything settles."""
 
+import asyncio
 import random
+from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
 
 import pytest
 
-from mains.errors import StateConflict
+from mains.errors import DatabaseUnavailable, StateConflict
 from mains.ids import new_id
 from mains.programmes import service as programmes
 from mains.wire.agent import AttemptReport, RunState, StartOrder, TaskReport
@@ -170,6 +172,47 @@ class Life:
                 " where settled_at is null"
             )
             return await rows.fetchall()
+
+
+WORKERS = 4
+STEPS_EACH = 30
+
+
+async def test_it_is_the_same_when_everything_happens_at_once(city: City) -> None:
+    rival = await city.organisation("rival", money=300)
+    await city.voucher(whole=20)
+    made = [
+        await city.site(name, price=price, units=3, cpus=3)
+        for name, price in (("north", "1.37"), ("south", "0.93"), ("west", "4.11"))
+    ]
+    life = PoliteLife(city, random.Random(7), made, [city.firm, rival])  # noqa: S311
+    await city.dispatch()
+
+    async def worker() -> None:
+        for _ in range(STEPS_EACH):
+            try:
+                await life.step()
+            except DatabaseUnavailable as error:
+                assert error.facts["sqlstate"] == "40P01"
+
+    await asyncio.gather(*(worker() for _ in range(WORKERS)))
+    assert await city.audit() == []
+    await life.settle()
+    assert await city.audit() == []
+    assert len(life.jobs) > WORKERS
+
+
+@dataclass
+class PoliteLife(Life):
+    """One in which an agent, as they do, waits for an answer before it speaks again."""
+
+    turns: defaultdict[UUID, asyncio.Lock] = field(
+        default_factory=lambda: defaultdict(asyncio.Lock)
+    )
+
+    async def talk(self, site: Site, *, complete: bool = False) -> None:
+        async with self.turns[site.site_id]:
+            await super().talk(site, complete=complete)
 
 
 @pytest.mark.parametrize("seed", range(3))

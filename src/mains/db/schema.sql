@@ -1755,7 +1755,7 @@ CREATE INDEX job_by_tail ON jobs.job USING btree ("right"((id)::text, 12));
 
 CREATE INDEX job_unsettled ON jobs.job USING btree (id) WHERE (settled_at IS NULL);
 
-CREATE INDEX job_waiting ON jobs.job USING btree (organisation_id, id) WHERE (NOT isempty(waiting));
+CREATE INDEX job_waiting ON jobs.job USING btree (organisation_id, submitted_at, id) WHERE (NOT isempty(waiting));
 
 CREATE INDEX upload_by_hash ON jobs.upload USING btree (sha256);
 

@@ -324,7 +324,8 @@ update jobs.dispatcher set fence = fence + 1, taken_at = %(now)s returning fence
 -- name: hold_dispatch
 select fence from jobs.dispatcher where fence = %(fence)s for share
 
--- The oldest waiting jobs of every organisation, so that no queue hides behind another.
+-- The oldest waiting jobs of every organisation, so that no queue hides behind another. Ids are
+-- made by callers: they say nothing of age.
 -- name: waiting_window
 with recursive organisations as (
   (
@@ -348,7 +349,7 @@ cross join lateral (
   select job.id, job.organisation_id, job.waiting, job.submitted_at
   from jobs.job
   where job.organisation_id = organisations.organisation_id and not isempty(job.waiting)
-  order by job.id
+  order by job.submitted_at, job.id
   limit %(limit)s
 ) as oldest
 

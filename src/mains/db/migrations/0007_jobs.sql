@@ -48,7 +48,8 @@ create table jobs.job (
 ) with (fillfactor = 70);
 
 create index job_by_organisation on jobs.job (organisation_id, id desc);
-create index job_waiting on jobs.job (organisation_id, id) where not isempty(waiting);
+create index job_waiting on jobs.job (organisation_id, submitted_at, id)
+where not isempty(waiting);
 create index job_unsettled on jobs.job (id) where settled_at is null;
 create index job_by_tail on jobs.job (right(id::text, 12));
 
