@@ -183,7 +183,7 @@ class Instance:
             engine="fake",
         )
         token = client.add_site(NewSite(name="fake", pools=[pool])).token
-        folder = self.settings.commons / "sites" / "fake"
+        folder = self.settings.sites / "fake"
         command = ["--folder", str(folder), "--join", "-", "--join-only", "--engine", "fake"]
         subprocess.run(
             [sys.executable, "-m", "mains.daemon.agent", *command],

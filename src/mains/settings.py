@@ -72,6 +72,11 @@ class Settings:
         return self.home / "keys"
 
     @property
+    def sites(self) -> Path:
+        """Where the folders lie whose agents `mains up` keeps running."""
+        return self.commons / "sites"
+
+    @property
     def state_file(self) -> Path:
         """Where a running `mains up` says its address and process ids."""
         return self.home / "up.json"

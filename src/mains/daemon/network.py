@@ -15,10 +15,9 @@ from uuid import UUID, uuid5
 
 import yaml
 
-from mains.agent.config import SLOTS
+from mains.agent.config import CONFIG_FILE, SLOTS
 from mains.agent.host import UID_BASE
 from mains.daemon.state import State
-from mains.daemon.up import SITE_FILE, SITES_FOLDER
 from mains.engines.process import isolation
 from mains.errors import AlreadyExists, ServerUnreachable
 from mains.ids import new_id
@@ -108,16 +107,15 @@ def _document(client: Client) -> str:
 
 def _runs_are_kept_apart(settings: Settings) -> bool:
     """Say whether a run can be kept from its neighbours here, by users of its own or a sandbox."""
-    sites = settings.commons / SITES_FOLDER
-    sites.mkdir(parents=True, exist_ok=True)
+    settings.sites.mkdir(parents=True, exist_ok=True)
     uids = range(UID_BASE, UID_BASE + SLOTS)
-    return isolation.choose("auto", folder=sites, uids=uids) != "trusted"
+    return isolation.choose("auto", folder=settings.sites, uids=uids) != "trusted"
 
 
 def _site(client: Client, settings: Settings, name: str, price: str, *, apart: bool) -> None:
     """Add a site and let its agent join from a folder that `up` watches."""
-    folder = settings.commons / SITES_FOLDER / name
-    if (folder / SITE_FILE).exists():
+    folder = settings.sites / name
+    if (folder / CONFIG_FILE).exists():
         return
     pool = NewPool(
         name="cpu",

@@ -19,6 +19,7 @@ import psutil
 import structlog
 
 from mains import __version__
+from mains.agent.config import CONFIG_FILE
 from mains.clock import SystemClock
 from mains.daemon import logs
 from mains.daemon.children import SOCKET_VARIABLE, Child, Crew
@@ -37,8 +38,6 @@ PORT_SECONDS_MAX: Final = 5.0
 PORT_AGAIN_SECONDS: Final = 0.1
 WAITING_CONNECTIONS_MAX: Final = 1024
 AGENT_PAUSE_SECONDS_MAX: Final = 30.0
-SITES_FOLDER: Final = "sites"
-SITE_FILE: Final = "site.yaml"
 
 log = structlog.get_logger()
 
@@ -207,7 +206,7 @@ def _agent_name(folder: Path) -> str:
 
 
 def _site_folders(settings: Settings) -> list[Path]:
-    return sorted(path.parent for path in (settings.commons / SITES_FOLDER).glob(f"*/{SITE_FILE}"))
+    return sorted(path.parent for path in settings.sites.glob(f"*/{CONFIG_FILE}"))
 
 
 def _told_to_end() -> asyncio.Event:
