@@ -11,6 +11,7 @@ from mains.errors import (
     KeyReused,
     MainsError,
     NoOffer,
+    NotEligible,
     QuoteExpired,
     StateConflict,
 )
@@ -271,3 +272,11 @@ async def test_a_voucher_past_its_validity_pays_nothing_and_the_refusal_says_so(
     assert isinstance(answer, InsufficientFunds)
     assert (answer.facts["voucher"], answer.facts["missing"]) == ("0.00", "400.00")
     assert "the voucher of dongguan-2025 v1 ended at" in answer.detail
+
+
+async def test_a_job_that_names_a_programme_is_not_paid_by_own_money_instead(city: City) -> None:
+    await city.site("north")
+    answer = await city.submit(a_spec(programme="dongguan-2025"))
+    assert isinstance(answer, NotEligible)
+    assert answer.detail == "no voucher of dongguan-2025 pays in CNY now"
+    assert await city.own_room() == 100 * WHOLE

@@ -211,9 +211,10 @@ def test_a_job_may_name_its_programme_or_none() -> None:
     offers, both = [an_offer(1, price=100)], [a_voucher(), other]
     assert taken(quoted(a_need(programme="none"), offers, vouchers=both)).voucher is None
     assert taken(quoted(a_need(programme="other"), offers, vouchers=both)).voucher == other
-    plan = taken(quoted(a_need(programme="absent"), offers, vouchers=both))
-    (told,) = plan.refusals
-    assert (plan.voucher, told.what, told.code) == (None, "voucher of absent", "no_voucher")
+    none = quoted(a_need(programme="absent"), offers, vouchers=both)
+    assert isinstance(none, NoQuote)
+    (told,) = none.refusals
+    assert (told.what, told.code) == ("voucher of absent", "no_voucher")
 
 
 def test_vouchers_and_pools_of_another_currency_do_not_mix() -> None:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-import yaml
 
 from mains.cli.output import Output, moment
 from mains.cli.requests import checked
@@ -171,8 +170,8 @@ def attributes_of(given: Sequence[str]) -> dict[str, Any]:
         if not name or not separator:
             raise RequestInvalid(f"{text!r} is not NAME=VALUE.")
         try:
-            found[name] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
+            found[name] = parse_yaml(value)
+        except ValueError as error:
             raise RequestInvalid(f"The value of {name} can't be read: {value!r}.") from error
     return found
 

@@ -7,9 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
-import yaml
-
 from mains.errors import BadInput, NotFound, RequestInvalid
+from mains.wire.documents import parse_yaml
 
 if TYPE_CHECKING:
     from mains.wire.base import Schema
@@ -56,6 +55,6 @@ def read_yaml(path: str, *, what: str, fault: type[BadInput] = BadInput) -> obje
     """Read a document from a file, or from standard input for "-"."""
     text = read_text(path, what=what, fault=fault)
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise fault(f"The {what} {path} is not YAML: {error}") from error
+        return parse_yaml(text)
+    except ValueError as error:
+        raise fault(f"The {what} {path} can't be used: {error}.") from error

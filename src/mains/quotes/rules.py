@@ -17,6 +17,9 @@ ROUNDING_MICROS_PER_CHUNK: Final = 1
 """Shares round once per attempt: the chunks of an array after the first may cost this much more."""
 
 
+NO_VOUCHER: Final = "no_voucher"
+
+
 @dataclass(frozen=True, slots=True)
 class Need:
     """What is to be bought: `tasks` times the resources, each for seconds_per_task at most."""
@@ -126,12 +129,11 @@ def plan_quote(
         told += [_no_account(offer) for offer in fitting]
         return NoQuote(tuple(told))
     told += [_foreign(offer, own) for offer in fitting if offer.currency != own.currency]
-    told += _without_voucher(need, vouchers, own.currency)
     fitting = [offer for offer in fitting if offer.currency == own.currency]
-    plans = [
-        _plan(need, party, fitting, own, voucher, loads, now)
-        for voucher in _candidates(need, vouchers, own.currency)
-    ]
+    candidates = _candidates(need, vouchers, own.currency)
+    if not candidates:
+        return NoQuote((*told, _no_voucher(need, own.currency)))
+    plans = [_plan(need, party, fitting, own, voucher, loads, now) for voucher in candidates]
     possible = [plan for plan in plans if isinstance(plan, QuotePlan)]
     if possible:
         chosen = min(possible, key=_preference)
@@ -198,18 +200,14 @@ def _candidates(
         return [None]
     usable = [voucher for voucher in vouchers if voucher.currency == currency]
     if need.programme is not None:
-        return [voucher for voucher in usable if voucher.programme == need.programme] or [None]
+        return [voucher for voucher in usable if voucher.programme == need.programme]
     return [*usable, None]
 
 
-def _without_voucher(
-    need: Need, vouchers: Iterable[VoucherPayer], currency: str
-) -> tuple[Refusal, ...]:
-    """Say it where a job names a programme of which its organisation has no voucher now."""
-    if need.programme in (None, "none") or _candidates(need, vouchers, currency) != [None]:
-        return ()
+def _no_voucher(need: Need, currency: str) -> Refusal:
+    """A job that names its programme is never paid by anybody else in silence."""
     what = f"voucher of {need.programme}"
-    return (Refusal(what, "no_voucher", f"no voucher of {need.programme} pays in {currency} now"),)
+    return Refusal(what, NO_VOUCHER, f"no voucher of {need.programme} pays in {currency} now")
 
 
 def _plan(

@@ -7,12 +7,13 @@ from typing import Any
 from uuid import UUID
 
 from mains.db import Queries, Transaction, jsonb
-from mains.errors import InsufficientFunds, MainsError, NoOffer, NotFound
+from mains.errors import InsufficientFunds, MainsError, NoOffer, NotEligible, NotFound
 from mains.parties import service as parties
 from mains.programmes import service as programmes
 from mains.programmes.payers import VoucherPayer
 from mains.programmes.rules import Granted, explain, period_of
 from mains.quotes.rules import (
+    NO_VOUCHER,
     Load,
     Need,
     NoQuote,
@@ -175,6 +176,11 @@ def refusal(none: NoQuote, organisation: str) -> MainsError:
     """Return the error that says why there is no quote, with the amounts or the pools."""
     vouchers = [each.because for each in none.refusals if each.what.startswith("voucher")]
     reasons = {r.what: r.because for r in none.refusals if not r.what.startswith("voucher")}
+    if any(each.code == NO_VOUCHER for each in none.refusals):
+        return NotEligible(
+            "; ".join(vouchers),
+            hint="Leave `programme` out, or write `programme: none`, to pay with your own money.",
+        )
     if none.cheapest_micros is None:
         detail = "No site can run this job"
         detail += ": " + "; ".join(f"{k} {v}" for k, v in reasons.items()) if reasons else "."

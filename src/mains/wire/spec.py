@@ -9,12 +9,12 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final, Literal
 
-import yaml
 from pydantic import Field, StringConstraints, ValidationError, field_validator
 
 from mains.errors import SpecInvalid, SpecUnknownKey, SpecUnsupported
 from mains.units import Money, parse_bytes, parse_seconds
 from mains.wire.base import DecimalText, Name, Schema, Text
+from mains.wire.documents import parse_yaml
 
 TASKS_MAX: Final = 1_000_000
 CPUS_MAX: Final = 4_096
@@ -135,12 +135,9 @@ def read_spec(text: str | bytes) -> tuple[JobSpec, str | None]:
             hint="Put code and data into the folder that `workdir` names.",
         )
     try:
-        document = yaml.safe_load(text if isinstance(text, str) else text.decode("utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SpecInvalid(f"The job file is not YAML: {error}") from error
-    except (ValueError, OverflowError, RecursionError, AttributeError, TypeError) as error:
-        # What safe_load lets through of its own: impossible dates, endless nesting, odd tags.
-        raise SpecInvalid("The job file is not YAML that can be read.") from error
+        document = parse_yaml(text)
+    except ValueError as error:
+        raise SpecInvalid(f"The job file can't be used: {error}.") from error
     if not isinstance(document, dict):
         raise SpecInvalid("The job file is not a mapping of keys such as `run:`.")
     return spec_of(document)
