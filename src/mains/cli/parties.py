@@ -11,6 +11,7 @@ from mains.cli.output import Output, moment
 from mains.cli.requests import checked
 from mains.cli.session import Session, command
 from mains.errors import RequestInvalid
+from mains.wire.documents import parse_yaml
 
 if TYPE_CHECKING:
     from mains.wire.parties import KeyView, OrganisationView
