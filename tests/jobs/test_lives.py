@@ -154,7 +154,9 @@ class Life:
         for _ in range(ROUNDS_TO_SETTLE_MAX):
             for site in self.sites:
                 for run in self.runs.setdefault(site.site_id, {}).values():
-                    run.end = run.end or RunState.SUCCEEDED
+                    if run.end is None:
+                        # The last reading is a reading of its own.
+                        self.use(run, end=RunState.SUCCEEDED)
                 await self.talk(site, complete=True)
             placed = await self.city.dispatch()
             if not placed and not any(self.runs.values()) and not await self.unsettled():
