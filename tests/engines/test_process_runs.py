@@ -76,6 +76,19 @@ async def test_each_attempt_has_a_fresh_copy_of_the_code(
             assert await log_of(process_site, order) == "as packed"
 
 
+async def test_a_script_is_in_no_command_line_and_may_be_longer_than_one(
+    process_site: ProcessSite,
+) -> None:
+    words = "only-for-the-eyes-of-its-owner"
+    look = f"cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' ' | grep -ac '{words[:9]}[-]for'"
+    order = an_order(f"# {words}\n# {'x' * 200_000}\n{look}; ls /proc/self/fd | wc -l")
+    seen = await run(process_site, order)
+    log = await log_of(process_site, order)
+    assert seen.report.state is RunState.SUCCEEDED, log
+    # Open are the three standard files and the folder that is listed.
+    assert log.split() == ["0", "4"]
+
+
 async def test_secrets_are_nowhere_on_disk(process_site: ProcessSite) -> None:
     order = an_order("sleep 0.3; echo $TOKEN | wc -c", secrets={"TOKEN": "tausend-und-eins"})
     await process_site.engine.start(order, bundle=None)

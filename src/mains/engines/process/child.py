@@ -20,6 +20,9 @@ CLONE_NEWIPC: Final = 0x08000000
 NOT_STARTED: Final = 126
 SYSTEM_FOLDERS: Final = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt", "/etc")
 SANDBOX_TMP_BYTES: Final = 256 * 2**20
+READ_SCRIPT: Final = 'eval "exec {0}<&-; $(/bin/cat <&{0})"'
+"""Runs what an inherited file holds, as if it were bash's own argument."""
+
 RESOLVER_FOLDERS: Final = ("/run/systemd/resolve", "/run/resolvconf")
 
 
@@ -40,12 +43,16 @@ class Confinement(NamedTuple):
 
 
 class Launch(NamedTuple):
-    """One process: what to run, where, with which environment; writable are folders it owns."""
+    """One shell: what it runs, where, with which environment; writable are folders it owns.
 
-    argv: Sequence[str]
+    prelude is the engine's own; every user of the machine can read it, and nobody else the script.
+    """
+
+    script: str
     environ: Mapping[str, str]
     working_directory: Path
     writable: Sequence[Path]
+    prelude: str = ""
 
 
 def adopt_orphans() -> None:
@@ -58,7 +65,9 @@ def spawn(launch: Launch, confinement: Confinement, *, output: int) -> int:
 
     What prevents the start is written to its output, and it ends with status 126.
     """
-    argv, environ, options = list(launch.argv), dict(launch.environ), -1
+    script = _open_for_child("script", launch.script.encode())
+    argv = ["/bin/bash", "-c", launch.prelude + READ_SCRIPT.format(script)]
+    environ, options = dict(launch.environ), -1
     if confinement.bwrap is not None:
         options = _sandbox_descriptor(launch, confinement)
         argv = [confinement.bwrap, "--args", str(options), "--", *argv]
@@ -66,6 +75,7 @@ def spawn(launch: Launch, confinement: Confinement, *, output: int) -> int:
     parent = os.getpid()
     pid = os.fork()
     if pid:
+        os.close(script)
         if options >= 0:
             os.close(options)
         return pid
@@ -138,9 +148,17 @@ def _sandbox_descriptor(launch: Launch, confinement: Confinement) -> int:
     options += ["--remount-ro", "/", "--chdir", str(launch.working_directory), "--clearenv"]
     for name, value in launch.environ.items():
         options += ["--setenv", name, value]
-    descriptor = os.memfd_create("bwrap-options", 0)
+    return _open_for_child("bwrap-options", b"".join(o.encode() + b"\0" for o in options))
+
+
+def _open_for_child(name: str, content: bytes) -> int:
+    """Return an open file that the next child inherits: unlike its arguments, nobody else sees it.
+
+    Nor is it bounded as they are: one argument has at most 128 KiB.
+    """
+    descriptor = os.memfd_create(name, 0)
     with os.fdopen(os.dup(descriptor), "wb") as file:
-        file.write(b"".join(option.encode() + b"\0" for option in options))
+        file.write(content)
     os.lseek(descriptor, 0, os.SEEK_SET)
     return descriptor
 

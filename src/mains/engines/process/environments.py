@@ -33,9 +33,8 @@ fi
 ln -sf "$MAINS_UV" "$VIRTUAL_ENV/bin/uv"
 unset MAINS_PYTHON MAINS_PIP_WHEEL MAINS_UV
 set +e
-exec bash -c "$1"
 """
-"""Makes the virtual environment, then becomes the job's own set-up, given as its argument."""
+"""Makes the virtual environment; the job's own set-up follows in the same shell."""
 
 
 class EnvironmentPlan(NamedTuple):

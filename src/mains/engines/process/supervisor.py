@@ -169,7 +169,8 @@ class Supervisor:
         uid = self._confinement.uid
         build = environments.begin(plan, uid=uid)
         launch = child.Launch(
-            argv=["/bin/bash", "-c", environments.SETUP_SCRIPT, "setup", self._order["setup"]],
+            prelude=environments.SETUP_SCRIPT,
+            script=self._order["setup"],
             environ=setup_environment(self._folder, plan, build, self._confidential),
             working_directory=self._folder.work,
             writable=[*self._folder.writable(None), build, plan.cache],
@@ -199,7 +200,7 @@ class Supervisor:
         self._publish(durable=False)
         log = self._log(task)
         launch = child.Launch(
-            argv=["/bin/bash", "-c", self._order["run"]],
+            script=self._order["run"],
             environ=run_environment(
                 self._folder, self._order, self._plan, self._confidential, task, environment
             ),
