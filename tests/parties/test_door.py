@@ -89,6 +89,13 @@ async def test_without_a_key_one_is_told_how_to_get_in(town: Town) -> None:
     assert "mains login" in answer.json()["hint"]
 
 
+@pytest.mark.parametrize("path", ["/organisations/%00", "/organisations?after=a%00b"])
+async def test_an_address_that_no_database_can_hold_is_refused(town: Town, path: str) -> None:
+    answer = await town.call("GET", path)
+    assert (answer.status_code, answer.json()["code"]) == (422, "request_invalid")
+    assert answer.json()["hint"]
+
+
 async def test_a_typing_error_is_told_apart_from_an_unknown_key(town: Town) -> None:
     last = town.administrator[-1]
     typed = town.administrator[:-1] + ("0" if last != "0" else "1")

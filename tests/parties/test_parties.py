@@ -3,6 +3,7 @@
 import asyncio
 import stat
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -88,6 +89,23 @@ async def test_an_organisation_has_a_type_and_attributes_that_rules_can_ask_for(
     by_id = await town.call("GET", f"/organisations/{made}")
     by_name = await town.call("GET", "/organisations/harbour-robotics")
     assert by_id.json() == by_name.json()
+
+
+@pytest.mark.parametrize(
+    ("path", "more"),
+    [
+        ("/organisations", {"name": "harbour", "type": "firm", "title": "a\0"}),
+        ("/organisations", {"name": "harbour", "type": "firm", "attributes": {"city": "\0"}}),
+        ("/organisations/authority/people", {"name": "li", "title": "\0"}),
+        ("/keys", {"label": "\0"}),
+        ("/keys", {"organisation": "\0"}),
+    ],
+)
+async def test_text_that_no_database_can_hold_is_refused(
+    town: Town, path: str, more: dict[str, Any]
+) -> None:
+    answer = await town.call("POST", path, json=more)
+    assert (answer.status_code, answer.json()["code"]) == (422, "request_invalid")
 
 
 async def test_a_name_belongs_to_one_organisation(town: Town) -> None:

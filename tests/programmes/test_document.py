@@ -105,6 +105,8 @@ REFUSED = [
     ("currency: CNY", "currency: yuan", "`currency`: 'yuan' is not a currency"),
     ("until: 2027-12-31", "until: 2024-12-31", "lies before `from`"),
     ("until: 2027-12-31", "until: 9999-12-31", "too far away"),
+    ("from: 2025-01-01", "from: 0001-01-01", "too far back"),
+    ("source: compiled", 'source: "\\0" # compiled', "`source`"),
     ("until: 2027-12-31", "until: soon", "`valid.until`"),
     ("id: voucher.terms", "id: rate.default", "two clauses have the id `rate.default`"),
     ("id: voucher.terms", "id: Voucher!", "`rules.voucher.id`"),

@@ -214,6 +214,9 @@ async def test_vouchers_are_listed_by_holder_by_grantor_and_page_by_page(town: T
         ({"valid_until": "2031-01-01T00:00:00Z"}, 422, "request_invalid"),
         ({"valid_until": "2027-01-01T00:00:00"}, 422, "request_invalid"),
         ({"gift": True}, 422, "request_invalid"),
+        ({"valid_from": "9999-12-31T23:59:59Z"}, 422, "request_invalid"),
+        ({"organisation": "\0"}, 422, "request_invalid"),
+        ({"amount": "\u0665"}, 422, "request_invalid"),
     ],
 )
 async def test_a_grant_that_cannot_be_says_why(

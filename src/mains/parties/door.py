@@ -180,6 +180,12 @@ class _RequestTop:
             return
         request_id = _request_id(scope)
         scope.setdefault("state", {})["request_id"] = request_id
+        if "\0" in scope["path"] or b"%00" in scope["query_string"]:
+            refusal = RequestInvalid(
+                "the address holds the character of code 0", hint="Leave it out of the address."
+            )
+            await _problem(refusal, request_id)(scope, receive, send)
+            return
         started = False
 
         async def send_with_id(message: Message) -> None:

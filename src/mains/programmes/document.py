@@ -34,6 +34,7 @@ from pydantic import (
 
 from mains.errors import DocumentInvalid
 from mains.units import BASIS_POINTS, Money, decimal_string
+from mains.wire import base as wire
 from mains.wire.base import Name
 from mains.wire.problem import key_path
 
@@ -48,7 +49,7 @@ _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}", re.ASCII)
 ClauseId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z0-9_]+)*$")]
 """What quotes and receipts call a clause: `rate.default`, `cap.organisation`."""
 
-Text = Annotated[str, StringConstraints(min_length=1, max_length=500, strip_whitespace=True)]
+Text = Annotated[wire.Text, StringConstraints(min_length=1, max_length=500, strip_whitespace=True)]
 Field_ = Annotated[
     str, StringConstraints(pattern=r"^(type|name|attributes\.[a-z][a-z0-9_]{0,62})$")
 ]
@@ -129,6 +130,8 @@ class Validity(Clause):
             raise ValueError("`until` is the last day and lies before `from`, the first")
         if self.last_day.year > date.max.year - 2:
             raise ValueError("`until` lies too far away")
+        if self.first_day.year < date.min.year + 2:
+            raise ValueError("`from` lies too far back")
         return self
 
 

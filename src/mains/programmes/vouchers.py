@@ -262,7 +262,7 @@ def _terms(
     tranche_micros = tranche.micros if tranche else voucher_terms.tranche_micros or amount.micros
     start = max(valid_from or now, now)
     latest = validity_of(under.document).end
-    end = valid_until or min(start + timedelta(days=voucher_terms.valid_days), latest)
+    end = valid_until or start + min(timedelta(days=voucher_terms.valid_days), latest - start)
     if not start < end <= latest:
         raise RequestInvalid(
             f"a voucher of {under.name} v{under.version} ends after it begins "

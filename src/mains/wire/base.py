@@ -9,7 +9,7 @@ from mains.units import Money
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
-DecimalText = Annotated[str, StringConstraints(pattern=r"^-?\d{1,13}(\.\d{1,6})?$")]
+DecimalText = Annotated[str, StringConstraints(pattern=r"^-?[0-9]{1,13}(\.[0-9]{1,6})?$")]
 Instant = AwareDatetime
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 """Any text that a database can keep: all but the character of code 0."""

@@ -6,11 +6,11 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
-from mains.wire.base import Instant, Name, Schema
+from mains.wire.base import Instant, Name, Schema, Text
 
-Title = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
+Title = Annotated[Text, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
 AttributeName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
-AttributeText = Annotated[str, StringConstraints(max_length=500)]
+AttributeText = Annotated[Text, StringConstraints(max_length=500)]
 AttributeValue = bool | int | AttributeText | Annotated[list[AttributeText], Field(max_length=100)]
 Attributes = Annotated[dict[AttributeName, AttributeValue], Field(max_length=64)]
 """What rules can ask for beside the type: `employees: 120`, `districts: [songshan-lake]`."""
@@ -89,7 +89,7 @@ class KeyRequest(Schema):
     """
 
     label: Title = "key"
-    organisation: str | None = None
+    organisation: Text | None = None
     person: Name | None = None
     roles: Roles | None = None
     valid_days: int | None = Field(default=None, ge=1, le=3_650)

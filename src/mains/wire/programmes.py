@@ -3,7 +3,7 @@
 from typing import Any, Literal
 from uuid import UUID
 
-from mains.wire.base import Amount, DecimalText, Instant, Name, Schema, Sha256
+from mains.wire.base import Amount, DecimalText, Instant, Name, Schema, Sha256, Text
 
 VoucherState = Literal["open", "ended", "closed"]
 
@@ -53,7 +53,7 @@ class VoucherRequest(Schema):
     """
 
     programme: Name
-    organisation: str
+    organisation: Text
     amount: DecimalText
     tranche: DecimalText | None = None
     valid_from: Instant | None = None

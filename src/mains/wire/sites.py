@@ -9,7 +9,7 @@ from pydantic import Field, PositiveInt, ValidationError
 
 from mains.errors import TokenInvalid
 from mains.wire.agent import UnitKind
-from mains.wire.base import Amount, Instant, Name, Schema
+from mains.wire.base import Amount, Instant, Name, Schema, Text
 
 TOKEN_PREFIX: Final = "mains-join-"  # noqa: S105
 _TOKEN_LENGTH_MAX: Final = 2_048
@@ -39,9 +39,9 @@ class NewSite(Schema):
     """A site and its pools; `organisation` is the caller's own unless an administrator says."""
 
     name: Name
-    title: str = Field(default="", max_length=200)
-    organisation: str | None = None
-    attributes: dict[str, str | int | bool] = Field(default={}, max_length=50)
+    title: Text = Field(default="", max_length=200)
+    organisation: Text | None = None
+    attributes: dict[Text, Text | int | bool] = Field(default={}, max_length=50)
     pools: list[NewPool] = Field(default=[], max_length=100)
 
 
