@@ -73,6 +73,11 @@ def test_a_login_with_a_wrong_key_keeps_nothing(
     assert not configuration.exists()
 
 
+def test_a_login_without_any_key_on_standard_input_says_so(mains: Mains, served: Served) -> None:
+    ran = mains("login", "--url", served.url, "--key", "-", given="")
+    assert (ran.code, "Standard input holds no key." in ran.err) == (2, True)
+
+
 def test_login_without_an_address_finds_the_server_of_this_machine(
     mains: Mains, served: Served, city: City, tmp_path: Path
 ) -> None:

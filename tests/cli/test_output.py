@@ -118,6 +118,15 @@ def test_a_terminal_gets_a_coloured_table_and_no_colour_is_honoured(
     assert "\x1b[32m" not in terminal.getvalue() and "succeeded" in terminal.getvalue()
 
 
+def test_a_narrow_terminal_breaks_no_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setenv("COLUMNS", "40")
+    rows = [("50556d4d72e7", "a job with a long name", "in a place that is far away")]
+    Output(as_json=False).table(("job", "name", "site"), rows)
+    assert "50556d4d72e7" in terminal.getvalue()
+
+
 def test_text_from_elsewhere_cannot_steer_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = a_terminal(monkeypatch)
     hostile = "\x1b]0;title\x07 \x1b[2J \x9b1m \u202eabc \r"

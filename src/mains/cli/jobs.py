@@ -237,5 +237,5 @@ def _row(out: Output, job: JobView) -> tuple[str, ...]:
         out.amount(job.charged),
         out.amount(job.ceiling),
         ", ".join(job.sites) or "-",
-        ago(job.submitted_at) if out.for_person else job.submitted_at.isoformat(timespec="seconds"),
+        ago(job.submitted_at) if out.for_person else moment(job.submitted_at),
     )

@@ -132,7 +132,10 @@ def _require_private_way(url: str, *, insecure: bool) -> None:
 
 def _key(given: str | None, context: Context, *, as_json: bool) -> str:
     if given == "-":
-        return sys.stdin.readline().strip()
+        read = sys.stdin.readline().strip()
+        if not read:
+            raise RequestInvalid("Standard input holds no key.", hint="Write it there on one line.")
+        return read
     found = given or context.key
     if found:
         return found.strip()

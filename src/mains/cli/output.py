@@ -141,10 +141,14 @@ class Output:
         from rich.text import Text
 
         table = Table(box=SIMPLE_HEAD, header_style="bold", show_edge=False, pad_edge=False)
-        for column in columns:
+        for index, column in enumerate(columns):
             numeric = column in right
             table.add_column(
-                column, justify="right" if numeric else "left", no_wrap=numeric, overflow="fold"
+                column,
+                justify="right" if numeric else "left",
+                # The first column names the row: broken over two lines, a name can't be copied.
+                no_wrap=numeric or index == 0,
+                overflow="fold",
             )
         for row in rows:
             cells = [clean(cell) for cell in row]
