@@ -221,7 +221,7 @@ async def test_an_unknown_path_and_method_are_problem_details_too(town: Town) ->
     [
         ({"name": "a", "type": "firm", "colour": 1}, "colour", "unknown key `colour`"),
         ({"name": "a"}, "type", "`type` is missing"),
-        ({"name": "A B", "type": "firm"}, "name", "`name`: "),
+        ({"name": "A B", "type": "firm"}, "name", "`name` is not a short name"),
         ({"name": "a", "type": "firm", "attributes": {"X": 1}}, "attributes.X", "`attributes.X"),
     ],
 )

@@ -1,17 +1,21 @@
 """The common ground of all schemas: closed objects, decimal money, explicit time."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from mains.units import Money
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+NAME_PATTERN: Final = r"^[a-z0-9][a-z0-9-]{0,62}$"
+DECIMAL_PATTERN: Final = r"^-?[0-9]{1,13}(\.[0-9]{1,6})?$"
+TEXT_PATTERN: Final = r"^[^\x00]*$"
+
+Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
-DecimalText = Annotated[str, StringConstraints(pattern=r"^-?[0-9]{1,13}(\.[0-9]{1,6})?$")]
+DecimalText = Annotated[str, StringConstraints(pattern=DECIMAL_PATTERN)]
 Instant = AwareDatetime
-Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
+Text = Annotated[str, StringConstraints(pattern=TEXT_PATTERN)]
 """Any text that a database can keep: all but the character of code 0."""
 
 Count = Annotated[int, Field(ge=0, le=2**63 - 1)]

@@ -6,9 +6,16 @@ from typing import Any, Final, Self
 from pydantic import BaseModel, ConfigDict
 
 from mains.errors import Fact, MainsError
+from mains.wire.base import DECIMAL_PATTERN, NAME_PATTERN, TEXT_PATTERN
 
 PROBLEM_TYPE: Final = "application/problem+json"
 URN: Final = "urn:mains:error:"
+_WANTED: Final = {
+    DECIMAL_PATTERN: "a decimal amount such as 1250.50, with at most six decimals",
+    NAME_PATTERN: "a short name of lower-case letters, digits and hyphens",
+    TEXT_PATTERN: "text without the character of code 0",
+}
+"""What a pattern asks for, in words."""
 
 
 class Problem(BaseModel):
@@ -59,6 +66,8 @@ def describe_fault(fault: Mapping[str, Any], *, below: int = 0) -> tuple[str, st
             return key, f"unknown key `{key}`"
         case "missing":
             return key, f"`{key}` is missing"
+        case "string_pattern_mismatch" if wanted := _WANTED.get(fault["ctx"]["pattern"]):
+            return key, f"`{key}` is not {wanted}" if key else f"this is not {wanted}"
         case _:
             said = str(fault["msg"]).removeprefix("Value error, ")
             return key, f"`{key}`: {said}" if key else said
