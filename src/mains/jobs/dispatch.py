@@ -1,5 +1,6 @@
 """The dispatcher's tick: look, plan, apply; one dispatcher at a time, proven by a fence."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -36,6 +37,7 @@ class Dispatcher:
     fence: int
     terms: dict[UUID, Mapping[str, Any]] = field(default_factory=dict)
     payables: dict[tuple[UUID, str], int] = field(default_factory=dict)
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @classmethod
     async def take(cls, database: Database, settings: Settings, *, now: datetime) -> "Dispatcher":
@@ -48,8 +50,13 @@ class Dispatcher:
     async def tick(self, *, now: datetime) -> int:
         """Place what can be placed now; returns how many attempts were assigned.
 
-        Raises StaleFence when another dispatcher has taken over.
+        Raises StaleFence when another dispatcher has taken over. Ticks take turns: two that looked
+        at the same room would both fill it. Between processes the fence sees to that.
         """
+        async with self.turn:
+            return await self._tick(now=now)
+
+    async def _tick(self, *, now: datetime) -> int:
         async with self.database.transaction() as tx:
             snapshot = await self._snapshot(tx, now=now)
         assignments = plan(snapshot, now=now, assignments_max=ASSIGNMENTS_MAX)
