@@ -16,6 +16,7 @@ from mains.errors import (
     StateConflict,
 )
 from mains.ids import new_id
+from mains.jobs import views
 from mains.programmes import service as programmes
 from mains.quotes.rules import NoQuote
 from mains.quotes.service import Quote
@@ -280,3 +281,27 @@ async def test_a_job_that_names_a_programme_is_not_paid_by_own_money_instead(cit
     assert isinstance(answer, NotEligible)
     assert answer.detail == "no voucher of dongguan-2025 pays in CNY now"
     assert await city.own_room() == 100 * WHOLE
+
+
+async def test_the_last_job_is_the_one_submitted_last_whatever_its_id_says(city: City) -> None:
+    await city.site("north")
+    late, early = sorted((new_id(), new_id()), reverse=True)
+    await city.submit(a_spec(), id=late)
+    city.clock.advance(timedelta(seconds=1))
+    await city.submit(a_spec(), id=early)
+    async with city.database.transaction() as tx:
+        page = await views.page(tx, organisation_id=city.firm, state=None, before=None, limit=1)
+        rest = await views.page(
+            tx, organisation_id=city.firm, state=None, before=page.next, limit=5
+        )
+    assert [job.id for job in page.jobs] == [early]
+    assert [job.id for job in rest.jobs] == [late]
+
+
+async def test_a_site_that_is_not_there_is_named(city: City) -> None:
+    await city.site("north")
+    answer = await city.submit(a_spec(sites=["nope"]))
+    assert isinstance(answer, NoOffer)
+    pools = answer.facts["pools"]
+    assert isinstance(pools, dict)
+    assert pools["nope"] == "is no site that sells here"

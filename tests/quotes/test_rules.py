@@ -136,7 +136,7 @@ def test_a_pool_that_can_not_run_the_job_says_why(
     need: dict[str, Any], offer: dict[str, Any], code: str, because: str
 ) -> None:
     none = refused(quoted(a_need(**need), [an_offer(1, **offer)]))
-    (refusal,) = none.refusals
+    refusal = none.refusals[0]
     assert (refusal.what, refusal.code) == ("site-1/cpu", code)
     assert because in refusal.because
     assert none.cheapest_micros is None
@@ -370,3 +370,9 @@ def test_the_amounts_cover_any_split_of_the_tasks_over_the_offers(
     assert own_room >= 0
     assert public_room >= 0
     assert spent <= made.ceiling_micros
+
+
+def test_a_site_that_sells_nothing_here_is_named() -> None:
+    none = quoted(a_need(sites=frozenset({"nope"})), [an_offer(1)])
+    assert isinstance(none, NoQuote)
+    assert ("nope", "unknown_site") in {(told.what, told.code) for told in none.refusals}

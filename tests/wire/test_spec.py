@@ -265,3 +265,9 @@ def test_any_text_in_any_place_is_read_or_refused_in_mains_own_words(
         refused_or_read(lambda: read_spec(whole[:start] + noise + whole[end:]))
     else:
         refused_or_read(lambda: read_spec(FULL[:start] + noise + FULL[end:]))
+
+
+def test_an_environment_that_no_process_could_have_is_refused() -> None:
+    text = "run: 'true'\nenvs:\n" + "".join(f"  N{n}: {'x' * 32_000}\n" for n in range(20))
+    with pytest.raises(SpecInvalid, match="envs and secrets take more than"):
+        read_spec(text)

@@ -1749,7 +1749,9 @@ CREATE INDEX content_by_hash ON jobs.content USING btree (sha256);
 
 CREATE INDEX content_by_use ON jobs.content USING btree (last_used_at);
 
-CREATE INDEX job_by_organisation ON jobs.job USING btree (organisation_id, id DESC);
+CREATE INDEX job_by_age ON jobs.job USING btree (submitted_at DESC, id DESC);
+
+CREATE INDEX job_by_organisation ON jobs.job USING btree (organisation_id, submitted_at DESC, id DESC);
 
 CREATE INDEX job_by_tail ON jobs.job USING btree ("right"((id)::text, 12));
 

@@ -42,6 +42,7 @@ from mains.wire.jobs import (
     WhyView,
 )
 from mains.wire.parties import Role
+from mains.wire.spec import TASKS_MAX
 
 router: Final = APIRouter(prefix="/v1", tags=["jobs"])
 
@@ -178,13 +179,14 @@ async def show_log(
     ref: Ref,
     caller: CallerDependency,
     wired: JobsWiredDependency,
-    task: Annotated[int, Query(ge=0)] = 0,
-    offset: Annotated[int, Query(ge=0)] = 0,
+    task: Annotated[int, Query(ge=0, lt=TASKS_MAX)] = 0,
+    offset: Annotated[int, Query(ge=0, le=2**62)] = 0,
     follow: bool = False,
 ) -> StreamingResponse:
     """Stream a task's log as it is written; with follow until the task has ended."""
     async with wired.database.transaction() as tx:
         job_id = await views.resolve(tx, ref, caller=caller)
+        await views.check_task(tx, job_id, task)
     parts = logs.stream(wired.database, job_id, task=task, offset=offset, follow=follow)
     return StreamingResponse(parts, media_type="text/plain; charset=utf-8")
 

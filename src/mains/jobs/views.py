@@ -102,6 +102,15 @@ async def job(tx: Transaction, job_id: UUID) -> JobView:
     return JobView(**_job(await _one(tx, job_id)))
 
 
+async def check_task(tx: Transaction, job_id: UUID, task: int) -> None:
+    """Raise NotFound for a task that the job does not have."""
+    tasks = (await job(tx, job_id)).tasks
+    if task >= tasks:
+        raise NotFound(
+            f"the job has no task {task}", hint=f"Its tasks are 0 to {tasks - 1}: `--task N`."
+        )
+
+
 async def detail(tx: Transaction, job_id: UUID) -> JobDetail:
     """Return one job with its attempts, ended tasks and artefacts; secrets by name only."""
     row = await _one(tx, job_id)

@@ -8,8 +8,13 @@ where id = %(id)s
   )
 limit 2
 
+-- Newest by the server's clock: ids are made by callers and may say anything.
 -- name: last_job
-select id from jobs.job where organisation_id = %(organisation_id)s order by id desc limit 1
+select id
+from jobs.job
+where organisation_id = %(organisation_id)s
+order by submitted_at desc, id desc
+limit 1
 
 -- name: jobs_page
 select
@@ -35,8 +40,13 @@ join quotes.quote on quote.id = job.quote_id
 where (%(id)s::uuid is null or job.id = %(id)s)
   and (%(organisation_id)s::uuid is null or job.organisation_id = %(organisation_id)s)
   and (%(state)s::text is null or job.state = %(state)s)
-  and (%(before)s::uuid is null or job.id < %(before)s)
-order by job.id desc
+  and (
+    %(before)s::uuid is null
+    or (job.submitted_at, job.id) < (
+      select last.submitted_at, last.id from jobs.job as last where last.id = %(before)s
+    )
+  )
+order by job.submitted_at desc, job.id desc
 limit %(limit)s
 
 -- name: attempts_of_job

@@ -124,6 +124,7 @@ def plan_quote(
     refusals = {offer.pool_id: refuse(need, offer, party.id) for offer in offers}
     fitting = [offer for offer in offers if refusals[offer.pool_id] is None]
     told = [refusal for refusal in refusals.values() if refusal is not None]
+    told += _unknown_sites(need, offers)
     own = _account(accounts, fitting)
     if own is None:
         told += [_no_account(offer) for offer in fitting]
@@ -181,6 +182,12 @@ def task_ceiling_micros(need: Need, offer: Offer) -> int:
 def voucher_room(voucher: VoucherPayer) -> int:
     """Return what a voucher may still pay: its own room and every cap above it."""
     return max(0, min([voucher.room_micros, *(cap.room_micros for cap in voucher.caps)]))
+
+
+def _unknown_sites(need: Need, offers: Sequence[Offer]) -> list[Refusal]:
+    """Name the sites that a job asks for and that are not there, or sell nothing."""
+    unknown = (need.sites or frozenset()) - {offer.site for offer in offers}
+    return [Refusal(name, "unknown_site", "is no site that sells here") for name in sorted(unknown)]
 
 
 def _account(accounts: Sequence[OwnAccount], fitting: Sequence[Offer]) -> OwnAccount | None:

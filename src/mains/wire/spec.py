@@ -7,9 +7,9 @@ is an error that says so. Nothing is ignored silently.
 import difflib
 import re
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import Field, StringConstraints, ValidationError, field_validator
+from pydantic import Field, StringConstraints, ValidationError, field_validator, model_validator
 
 from mains.errors import SpecInvalid, SpecUnknownKey, SpecUnsupported
 from mains.units import Money, parse_bytes, parse_seconds
@@ -27,7 +27,10 @@ DOCUMENT_CHARACTERS_MAX: Final = 2 * 2**20
 DOCUMENT_NODES_MAX: Final = 50_000
 """Aliases count as often as they are named, so that a small file can't mean a huge one."""
 
-MEMORY_BYTES_DEFAULT: Final = 2**30
+MEMORY_BYTES_DEFAULT: Final = 512 * 2**20
+ENVIRONMENT_BYTES_MAX: Final = 512 * 1024
+"""What envs and secrets may take together: more does not fit a process's environment."""
+
 SECONDS_DEFAULT: Final = 3_600
 GRACE_SECONDS_DEFAULT: Final = 10
 
@@ -118,6 +121,17 @@ class JobSpec(Schema):
             if pattern.startswith("/") or ".." in pattern.split("/"):
                 raise ValueError(f"{pattern!r} leaves MAINS_OUTPUT")
         return patterns
+
+    @model_validator(mode="after")
+    def _environment_fits(self) -> Self:
+        size_bytes = sum(
+            len(name) + len(value.encode("utf-8", "surrogatepass")) + 2
+            for values in (self.envs, self.secrets)
+            for name, value in values.items()
+        )
+        if size_bytes > ENVIRONMENT_BYTES_MAX:
+            raise ValueError(f"envs and secrets take more than {ENVIRONMENT_BYTES_MAX:,} bytes")
+        return self
 
     def without_secrets(self) -> "JobSpec":
         """Return the spec as it is stored and shown: secret names stay, values go."""

@@ -47,7 +47,8 @@ create table jobs.job (
   check (settled_at is null or ended_at is not null)
 ) with (fillfactor = 70);
 
-create index job_by_organisation on jobs.job (organisation_id, id desc);
+create index job_by_organisation on jobs.job (organisation_id, submitted_at desc, id desc);
+create index job_by_age on jobs.job (submitted_at desc, id desc);
 create index job_waiting on jobs.job (organisation_id, submitted_at, id)
 where not isempty(waiting);
 create index job_unsettled on jobs.job (id) where settled_at is null;
