@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from uuid import UUID
 
+from mains.agent.host import UID_END
 from mains.clock import ManualClock
 from mains.engines.base import Engine, Observation
 from mains.engines.fake import FakeEngine
@@ -83,9 +84,11 @@ def a_stop(order: StartOrder, **changes: Any) -> StopOrder:
 
 
 def uid_base() -> int:
-    """Return a range of uids for each worker; runs of two sites with one uid would be refused."""
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
-    return 2_000_000_000 + 1_000 * int(worker)
+    """Return uids of this process' own, above those that the host's agents are given.
+
+    Runs of two sites with one uid would be refused, whoever runs the other site.
+    """
+    return UID_END + 1_000 * (1 + os.getpid() % 100_000)
 
 
 class Waiting(Protocol):
