@@ -325,7 +325,7 @@ def an_order(**changed: Any) -> StartOrder:
             "last_task": 0,
             "units": 1,
             "cpus": 1,
-            "memory_bytes": 2**20,
+            "memory_bytes": 2**28,
             "wall_seconds_max": 600,
             "task_seconds_max": 600,
             "grace_seconds": 1,

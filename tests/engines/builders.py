@@ -91,6 +91,15 @@ def uid_base() -> int:
     return UID_END + 1_000 * (1 + os.getpid() % 100_000)
 
 
+async def kept_apart_by(site: "ProcessSite") -> str:
+    """Return the isolation of a site's runs on this machine, as this user."""
+    return (await site.engine.pools())[0].isolation
+
+
+async def memory_limit_of(site: "ProcessSite") -> str:
+    return (await site.engine.pools())[0].memory_limit
+
+
 class Waiting(Protocol):
     """An engine under test, and how its time passes."""
 

@@ -16,6 +16,7 @@ from tests.engines.builders import (
     a_pool,
     a_stop,
     an_order,
+    kept_apart_by,
     log_of,
     run,
     until,
@@ -104,6 +105,8 @@ async def test_a_run_waiting_for_anothers_setup_can_be_stopped(process_site: Pro
 async def test_no_organisation_runs_what_another_one_has_installed(
     process_site: ProcessSite,
 ) -> None:
+    if await kept_apart_by(process_site) == "trusted":
+        pytest.skip("runs are not kept apart here: that needs root or Debian's bubblewrap")
     other = new_id()
     await process_site.engine.configure([a_pool(trusted_organisation_id=None)])
     for organisation in (ORGANISATION, other):
@@ -117,7 +120,7 @@ async def test_no_organisation_runs_what_another_one_has_installed(
     )
     await run(process_site, hostile)
     lines = (await log_of(process_site, hostile)).splitlines()
-    assert all("Permission denied" in line for line in lines[:-1])
+    assert all("Permission denied" in line or "No such file" in line for line in lines[:-1])
     assert lines[-1] == "tried"
 
 
