@@ -84,9 +84,7 @@ async def test_a_new_agent_sees_every_attempt_that_was_not_forgotten(
     await process_site.engine.configure([a_pool()])
     assert await see(process_site, ended) == before
     assert await log_of(process_site, ended) == "one\n"
-    seen = await see(process_site, running)
-    assert seen is not None
-    assert seen.report.state is RunState.RUNNING
+    await until(process_site, running, lambda seen: seen.report.state is RunState.RUNNING)
     with pytest.raises(EngineRefused):
         await process_site.engine.start(forgotten, bundle=None)
     await process_site.engine.stop(a_stop(running))
@@ -123,9 +121,7 @@ async def test_supervisor_and_agent_killed_together_are_found_by_the_next_agent(
     await until_logged(process_site, order, "begun")
     os.kill(_supervisor(process_site.run_folder(order)), signal.SIGKILL)
     process_site.engine = process_site.restarted()
-    seen = await see(process_site, order)
-    assert seen is not None
-    assert seen.report.state is RunState.LOST
+    await until(process_site, order, lambda seen: seen.report.state is RunState.LOST)
     assert _alive_in(process_site, order.attempt_id.hex) == []
 
 
@@ -142,9 +138,7 @@ async def test_a_foreign_process_with_the_supervisors_pid_is_not_taken_for_it(
     process_site.engine = process_site.restarted()
     await process_site.engine.configure([a_pool()])
     await process_site.engine.stop(a_stop(order))
-    seen = await see(process_site, order)
-    assert seen is not None
-    assert seen.report.state is RunState.LOST
+    await until(process_site, order, lambda seen: seen.report.state is RunState.LOST)
 
 
 async def test_a_run_of_an_earlier_boot_is_lost(process_site: ProcessSite) -> None:
