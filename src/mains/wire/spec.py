@@ -6,7 +6,7 @@ is an error that says so. Nothing is ignored silently.
 
 import difflib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, StringConstraints, ValidationError, field_validator, model_validator
@@ -15,6 +15,7 @@ from mains.errors import SpecInvalid, SpecUnknownKey, SpecUnsupported
 from mains.units import Money, parse_bytes, parse_seconds
 from mains.wire.base import DecimalText, Name, Schema, Text
 from mains.wire.documents import parse_yaml
+from mains.wire.problem import describe_fault
 
 TASKS_MAX: Final = 1_000_000
 CPUS_MAX: Final = 4_096
@@ -243,7 +244,7 @@ def _resources(document: object) -> Resources:
     try:
         return Resources.model_validate(values)
     except ValidationError as error:
-        raise SpecInvalid(f"resources.{_first_error(error)}") from error
+        raise SpecInvalid(_first_error(error, within=["resources"])) from error
 
 
 def _memory(value: object) -> int:
@@ -271,7 +272,7 @@ def _accelerator(kind: str, count: object) -> Accelerators:
     try:
         return Accelerators(kind=kind.lower(), count=_integer(count, "resources.accelerators"))
     except ValidationError as error:
-        raise SpecInvalid(f"resources.accelerators: {_first_error(error)}") from error
+        raise SpecInvalid(_first_error(error, within=["resources", "accelerators"])) from error
 
 
 def _environment(value: object, key: str) -> dict[str, str]:
@@ -313,7 +314,18 @@ def _converted(convert: Callable[[str], int], value: object, key: str) -> int:
         raise SpecInvalid(f"`{key}`: {error}.") from error
 
 
-def _first_error(error: ValidationError) -> str:
-    first = error.errors(include_url=False)[0]
-    path = ".".join(str(part) for part in first["loc"])
-    return f"`{path}`: {first['msg']}."
+_FILE_KEYS: Final = {
+    "time_seconds": "time_limit",
+    "grace_seconds": "grace",
+    "memory_bytes": "memory",
+    "tasks": "array",
+}
+"""What a job file calls the fields of a checked spec."""
+
+
+def _first_error(error: ValidationError, *, within: Sequence[str] = ()) -> str:
+    """Say the first fault in the words of the job file: its keys, not the checked spec's."""
+    fault = error.errors(include_url=False)[0]
+    place = [*within, *(_FILE_KEYS.get(str(part), part) for part in fault["loc"])]
+    _, said = describe_fault({**fault, "loc": place})
+    return f"{said}."
