@@ -15,3 +15,11 @@ def new_id() -> UUID:
 def short(identifier: UUID) -> str:
     """Return the random tail of a UUIDv7, which people type and tables show."""
     return identifier.hex[-SHORT_LENGTH:]
+
+
+def uuid_or_none(text: str) -> UUID | None:
+    """Return the id that a text is, or None where it names something in another way."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

@@ -13,6 +13,7 @@ from mains.ledger import service as ledger
 from mains.ledger.values import DrawState, DrawStatement, HoldStatement
 from mains.metering import service as metering
 from mains.metering.service import LastReading
+from mains.programmes.rules import percent_number
 from mains.quotes import service as quotes
 from mains.quotes.service import Quote
 from mains.units import decimal_string
@@ -110,7 +111,7 @@ def _attempt(
         metered=decimal_string(draw.metered_micros),
         charged=decimal_string(draw.metered_micros - absorbed),
         absorbed=decimal_string(absorbed),
-        rates_percent=[quotes.percent(rate) for rate in row["rates_bps"]],
+        rates_percent=[percent_number(rate) for rate in row["rates_bps"]],
         state=row["state"],
         statement_sha256=reading.statement.hex() if reading else None,
     )

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from mains.db import Queries, Transaction
 from mains.errors import NotFound, RequestInvalid
-from mains.ids import SHORT_LENGTH
+from mains.ids import SHORT_LENGTH, uuid_or_none
 from mains.jobs.dispatch import pools, terms_of
 from mains.jobs.placement import Capacity, Pool, Term
 from mains.jobs.rules import FINAL, JobState
@@ -56,7 +56,7 @@ async def resolve(tx: Transaction, ref: str, *, caller: Caller, acting: bool = F
     else:
         tail = ref.lower() if len(ref) == SHORT_LENGTH else ""
         named = {
-            "id": _uuid(ref),
+            "id": uuid_or_none(ref),
             "tail": tail,
             "organisation_id": caller.organisation_id,
             "everything": caller.sees_all,
@@ -253,13 +253,6 @@ def _attempt(row: Mapping[str, Any]) -> AttemptView:
         charged=Amount(amount=decimal_string(row["charged"]), currency=row["currency"]),
         reason=row["reason"],
     )
-
-
-def _uuid(ref: str) -> UUID | None:
-    try:
-        return UUID(ref)
-    except ValueError:
-        return None
 
 
 async def unsettled_jobs(tx: Transaction) -> dict[str, int]:

@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 
 from mains.db import Queries, Transaction
 from mains.errors import AlreadyExists, KeyInvalid, NotFound, RoleMissing
-from mains.ids import new_id
+from mains.ids import new_id, uuid_or_none
 from mains.parties.rules import (
     AUTHORITY,
     PREFIX_BYTES,
@@ -144,7 +144,7 @@ async def create_organisation(
 
 async def organisation(tx: Transaction, reference: str | UUID) -> Organisation:
     """Return one organisation by its name or id; raises NotFound."""
-    identifier = reference if isinstance(reference, UUID) else _uuid_of(reference)
+    identifier = reference if isinstance(reference, UUID) else uuid_or_none(reference)
     if identifier is not None:
         found = await organisations_by_id(tx, [identifier])
         if identifier in found:
@@ -433,10 +433,3 @@ def _key(row: Mapping[str, Any]) -> Key:
         expires_at=row["expires_at"],
         revoked_at=row["revoked_at"],
     )
-
-
-def _uuid_of(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None

@@ -133,9 +133,14 @@ def explain(granted: Granted, *, programme: str, version: int, cap_left: Money |
 
 def percent(basis_points: int) -> str:
     """Return basis points as people write them: "50 %", "12.5 %"."""
+    return f"{percent_number(basis_points)} %"
+
+
+def percent_number(basis_points: int) -> str:
+    """Return basis points as a plain decimal number of percent: "50", "12.5"."""
     whole, hundredths = divmod(basis_points, 100)
     fraction = f".{hundredths:02d}".rstrip("0") if hundredths else ""
-    return f"{whole}{fraction} %"
+    return f"{whole}{fraction}"
 
 
 def grouped(money: Money) -> str:

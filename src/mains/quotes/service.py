@@ -11,7 +11,7 @@ from mains.errors import InsufficientFunds, MainsError, NoOffer, NotEligible, No
 from mains.parties import service as parties
 from mains.programmes import service as programmes
 from mains.programmes.payers import VoucherPayer
-from mains.programmes.rules import Granted, explain, period_of
+from mains.programmes.rules import Granted, explain, percent_number, period_of
 from mains.quotes.rules import (
     NO_VOUCHER,
     Load,
@@ -230,7 +230,7 @@ def view(quote: Quote) -> QuoteView:
                 programme=payer["programme"],
                 version=payer["version"],
                 rule=payer["rule_id"],
-                rate_percent=percent(payer["rate_bps"]) if payer["rate_bps"] else None,
+                rate_percent=percent_number(payer["rate_bps"]) if payer["rate_bps"] else None,
                 most=amount(payer["most"]),
                 left=amount(payer["left"]),
                 because=payer["because"],
@@ -254,11 +254,6 @@ def view(quote: Quote) -> QuoteView:
         refusals=[RefusalView.model_validate(each) for each in quote.refusals],
         start_in_seconds=quote.offers[0]["start_in_seconds"],
     )
-
-
-def percent(basis_points: int) -> str:
-    """Return 5000 as "50", 1250 as "12.5"."""
-    return f"{basis_points / 100:g}"
 
 
 def _quote(

@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 
 from mains.db import Queries, Transaction
 from mains.errors import AlreadyExists, NotFound, RequestInvalid, SignatureInvalid, TokenInvalid
-from mains.ids import new_id
+from mains.ids import new_id, uuid_or_none
 from mains.sites import rules
 from mains.sites.rules import Offer, Site
 from mains.wire import dsse
@@ -187,7 +187,7 @@ async def set_price(
 
 async def site(tx: Transaction, ref: str) -> Site:
     """Return a site by name or id; raises NotFound."""
-    cursor = await tx.execute(QUERIES["one_site"], {"name": ref, "id": _uuid_or_none(ref)})
+    cursor = await tx.execute(QUERIES["one_site"], {"name": ref, "id": uuid_or_none(ref)})
     row = await cursor.fetchone()
     if row is None:
         raise NotFound(f"there is no site {ref}", hint="`mains site list` shows all of them.")
@@ -495,10 +495,3 @@ def _columns(reports: Sequence[PoolReport]) -> dict[str, Any]:
         "isolations": [report.isolation for report in reports],
         "memory_limits": [report.memory_limit for report in reports],
     }
-
-
-def _uuid_or_none(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None

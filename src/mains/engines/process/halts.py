@@ -1,12 +1,10 @@
 """What ends a run from outside: a stop, its time limit, a lease that ran out, the site's end."""
 
 import time
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from mains.engines.process.folder import RunFolder, read_json
 from mains.engines.rules import STATE_BY_STOP_REASON
-
-UNSET: Final = float("inf")
 
 
 class Halt(NamedTuple):
