@@ -149,21 +149,22 @@ async def test_a_sandboxed_run_has_its_contract_its_grace_and_its_own_tmp(folder
     site = ProcessSite(folder / "site", isolation_wanted="bubblewrap")
     await site.engine.configure([a_pool()])
     assert [report.isolation for report in await site.engine.pools()] == ["bubblewrap"]
+    secret = new_id().hex
     order = an_order(
         "ls /tmp | wc -l; echo ok > $MAINS_OUTPUT/a; echo $TOKEN; trap 'echo saved; exit 0' TERM\n"
         "(setsid sleep 300 &); echo ready; while true; do sleep 0.05; done",
-        secrets={"TOKEN": "here"},
+        secrets={"TOKEN": secret},
         grace_seconds=10,
         envs={"LD_PRELOAD": "/nonexistent.so"},
     )
     await site.engine.start(order, bundle=None)
     await until_logged(site, order, "ready")
-    assert not any("here" in line for line in _command_lines())
+    assert not any(secret in line for line in _command_lines())
     await site.engine.stop(a_stop(order))
     seen = await until_ended(site, order)
     log = await log_of(site, order)
     assert seen.report.state is RunState.CANCELLED
-    assert "here\n" in log
+    assert f"{secret}\n" in log
     assert "saved\n" in log
     assert await content_of(site, order) == {"0/a": b"ok\n"}
     assert (await run(site, an_order("exit 7"))).report.tasks[0].exit_code == 7
