@@ -1,0 +1,1 @@
+"""Pages for people: server-rendered views over the services of the slices."""

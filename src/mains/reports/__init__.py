@@ -1,0 +1,1 @@
+"""Published reports become claims; claims stand beside live figures, or become drafts."""
