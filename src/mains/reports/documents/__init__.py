@@ -1,0 +1,1 @@
+"""Bytes become documents: one text, its blocks, and what is known of each."""
