@@ -1,0 +1,244 @@
+"""Phrases of the packs, found in tokens by one trie.
+
+Notation, elements divided by spaces:
+
+- `word`    a token whose normalised form or stem is equal
+- `word=`   only the normalised form
+- `word*`   a token that begins so
+- `a|b`, `(a|b)`, `(a b|c)`  alternatives
+- `?word`, `?(a|b)`  an optional element
+- `...`     a gap of up to three words, which crosses no punctuation
+- `{name}`  a slot, which the caller fills (numbers, years, ordinals)
+
+Scripts without spaces are written as they stand: `超过{n}家`. The longest match wins; of equal
+ones, the first in the file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Generic, TypeVar
+
+from mains.reports.packs.words import Token, Tokenizer, TokenKind
+
+GAP_TOKENS_MAX: Final = 3
+EXPANSIONS_MAX: Final = 512
+
+Payload = TypeVar("Payload")
+Slots = Mapping[str, Mapping[int, int]]
+"""By slot's name: the token index at which a filling begins, and the index after its end."""
+
+
+class PhraseError(ValueError):
+    """A phrase that breaks the notation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Match(Generic[Payload]):
+    """A phrase found: token indices [first, last), what the phrase stands for, filled slots."""
+
+    first: int
+    last: int
+    payload: Payload
+    order: int
+    slots: tuple[tuple[str, int, int], ...] = ()
+
+    def slot(self, name: str) -> tuple[int, int] | None:
+        """The token indices that fill the slot, or None."""
+        return next(((a, b) for slot, a, b in self.slots if slot == name), None)
+
+
+@dataclass(slots=True)
+class _Node:
+    norms: dict[str, _Node] = field(default_factory=dict)
+    stems: dict[str, _Node] = field(default_factory=dict)
+    prefixes: dict[str, _Node] = field(default_factory=dict)
+    prefix_lengths: tuple[int, ...] = ()
+    slots: dict[str, _Node] = field(default_factory=dict)
+    gap: _Node | None = None
+    final: int | None = None
+
+
+_Atom = tuple[str, str]
+"""Kind (word, exact, prefix, slot, gap) and text."""
+
+
+class PhraseMatcher(Generic[Payload]):
+    """Finds phrases in tokens; made once per pack, then only read."""
+
+    def __init__(self, phrases: Iterable[tuple[str, Payload]], tokenizer: Tokenizer) -> None:
+        self._root = _Node()
+        self._payloads: list[Payload] = []
+        for phrase, payload in phrases:
+            order = len(self._payloads)
+            self._payloads.append(payload)
+            for atoms in _expand(phrase, tokenizer):
+                self._add(atoms, order, tokenizer)
+
+    def __bool__(self) -> bool:
+        return bool(self._payloads)
+
+    def match(
+        self, tokens: Sequence[Token], index: int, slots: Slots | None = None
+    ) -> Match[Payload] | None:
+        """Return the longest match that begins at token `index`."""
+        best: Match[Payload] | None = None
+        for last, order, filled in self._walk(tokens, index, slots or {}):
+            if best is None or (last, -order) > (best.last, -best.order):
+                best = Match(index, last, self._payloads[order], order, filled)
+        return best
+
+    def ending_at(
+        self, tokens: Sequence[Token], last: int, reach: int = 6, slots: Slots | None = None
+    ) -> Match[Payload] | None:
+        """Return the longest match that ends before token index `last`."""
+        for index in range(max(0, last - reach), last):
+            for found, order, filled in self._walk(tokens, index, slots or {}):
+                if found == last:
+                    return Match(index, last, self._payloads[order], order, filled)
+        return None
+
+    def find(
+        self,
+        tokens: Sequence[Token],
+        slots: Slots | None = None,
+        *,
+        overlapping: bool = False,
+    ) -> list[Match[Payload]]:
+        """Return the longest match at each place, left to right; by default without overlaps."""
+        found: list[Match[Payload]] = []
+        index = 0
+        while index < len(tokens):
+            match = self.match(tokens, index, slots)
+            if match is not None:
+                found.append(match)
+            index = match.last if match is not None and not overlapping else index + 1
+        return found
+
+    def _add(self, atoms: Sequence[_Atom], order: int, tokenizer: Tokenizer) -> None:
+        node = self._root
+        for index, (kind, text) in enumerate(atoms):
+            if kind == "gap":
+                if index in (0, len(atoms) - 1):
+                    raise PhraseError("a gap must stand between two words")
+                node.gap = node.gap or _Node()
+                node = node.gap
+            elif kind == "prefix":
+                norm = tokenizer.normalise(text)
+                node = _prefix(node, norm)
+            elif kind == "slot":
+                node = node.slots.setdefault(text, _Node())
+            else:
+                # One node serves norm and stem, so that a phrase stays one path.
+                norm = tokenizer.normalise(text)
+                node = _word(node, norm, None if kind == "exact" else tokenizer.stem(text))
+        if node is self._root:
+            raise PhraseError("an empty phrase matches everything")
+        node.final = order if node.final is None else min(node.final, order)
+
+    def _walk(
+        self, tokens: Sequence[Token], index: int, slots: Slots
+    ) -> Iterator[tuple[int, int, tuple[tuple[str, int, int], ...]]]:
+        size = len(tokens)
+        pending: list[tuple[_Node, int, tuple[tuple[str, int, int], ...]]] = [
+            (self._root, index, ())
+        ]
+        while pending:
+            node, at, filled = pending.pop()
+            if node.final is not None:
+                yield at, node.final, filled
+            if at >= size:
+                continue
+            for following in _steps(node, tokens[at]):
+                pending.append((following, at + 1, filled))
+            for name, following in node.slots.items():
+                end = slots.get(name, {}).get(at)
+                if end is not None:
+                    pending.append((following, end, (*filled, (name, at, end))))
+            if node.gap is not None:
+                pending.extend((node.gap, to, filled) for to in _gap_ends(tokens, at))
+
+
+def _steps(node: _Node, token: Token) -> Iterator[_Node]:
+    norm = token.norm
+    if (following := node.norms.get(norm)) is not None:
+        yield following
+    if node.stems and (following := node.stems.get(token.stem)) is not None:
+        yield following
+    for length in node.prefix_lengths:
+        if (following := node.prefixes.get(norm[:length])) is not None:
+            yield following
+
+
+def _gap_ends(tokens: Sequence[Token], at: int) -> Iterator[int]:
+    yield at
+    for step in range(GAP_TOKENS_MAX):
+        if at + step >= len(tokens) or tokens[at + step].kind is TokenKind.PUNCTUATION:
+            return
+        yield at + step + 1
+
+
+def _word(node: _Node, norm: str, stem: str | None) -> _Node:
+    if stem is None:
+        return node.norms.setdefault(norm, _Node())
+    # An exact form goes first; the stem's node is shared by all forms of the word.
+    return node.stems.setdefault(stem, _Node())
+
+
+def _prefix(node: _Node, norm: str) -> _Node:
+    following = node.prefixes.setdefault(norm, _Node())
+    node.prefix_lengths = tuple(sorted({len(prefix) for prefix in node.prefixes}, reverse=True))
+    return following
+
+
+def _expand(phrase: str, tokenizer: Tokenizer) -> list[tuple[_Atom, ...]]:
+    """Return the phrase's plain sequences of atoms, alternatives and options multiplied out."""
+    sequences: list[tuple[_Atom, ...]] = [()]
+    for optional, alternatives in _elements(phrase):
+        ways: list[tuple[_Atom, ...]] = [()] if optional else []
+        for alternative in alternatives:
+            ways.extend(_sequence(alternative, tokenizer))
+        sequences = [(*head, *way) for head in sequences for way in ways]
+        if len(sequences) > EXPANSIONS_MAX:
+            raise PhraseError(f"{phrase!r} stands for more than {EXPANSIONS_MAX} phrases")
+    return sequences
+
+
+def _elements(phrase: str) -> Iterator[tuple[bool, list[str]]]:
+    for element in re.findall(r"\??\((?:[^()]*)\)|[^\s()]+", phrase.strip()):
+        optional = element.startswith("?") and len(element) > 1
+        body = element[1:] if optional else element
+        if body.startswith("(") and body.endswith(")"):
+            body = body[1:-1]
+        yield optional, body.split("|") if len(body) > 1 else [body]
+
+
+def _sequence(words: str, tokenizer: Tokenizer) -> list[tuple[_Atom, ...]]:
+    atoms: list[_Atom] = []
+    for word in words.split():
+        for part in re.findall(r"\{\w+\}|\.\.\.|(?:(?!\{\w+\}|\.\.\.).)+", word):
+            if part == "...":
+                atoms.append(("gap", ""))
+            elif part[0] == "{" and part[-1] == "}" and len(part) > 2:
+                atoms.append(("slot", part[1:-1]))
+            else:
+                atoms.extend(_atoms(part, tokenizer))
+    return [tuple(atoms)]
+
+
+def _atoms(part: str, tokenizer: Tokenizer) -> Iterator[_Atom]:
+    kind = "word"
+    if len(part) > 1 and part[-1] in "=*":
+        kind = "exact" if part[-1] == "=" else "prefix"
+        part = part[:-1]
+    tokens = tokenizer.tokens(part)
+    for index, token in enumerate(tokens):
+        last = index == len(tokens) - 1
+        if token.kind is not TokenKind.WORD:
+            yield "exact", token.text
+        elif last or kind == "exact":
+            yield kind, token.text
+        else:
+            yield "word", token.text
