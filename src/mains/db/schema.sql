@@ -14,6 +14,8 @@ CREATE SCHEMA programmes;
 
 CREATE SCHEMA quotes;
 
+CREATE SCHEMA reports;
+
 CREATE SCHEMA sites;
 
 CREATE TYPE ledger.account_kind AS ENUM (
@@ -1499,6 +1501,230 @@ CREATE TABLE quotes.quote (
     CONSTRAINT quote_tasks_check CHECK ((tasks > 0))
 );
 
+CREATE TABLE reports.claim (
+    id text NOT NULL,
+    number bigint NOT NULL,
+    document_id text NOT NULL,
+    span_start bigint NOT NULL,
+    span_end bigint NOT NULL,
+    quote text NOT NULL,
+    sentence text NOT NULL,
+    sentence_start bigint NOT NULL,
+    subject text,
+    measure text,
+    scope text,
+    value text NOT NULL,
+    unit text NOT NULL,
+    bound text NOT NULL,
+    modality text NOT NULL,
+    period text,
+    speaker text,
+    pair text,
+    status text NOT NULL,
+    language text,
+    block text NOT NULL,
+    reasons jsonb NOT NULL,
+    CONSTRAINT claim_block_check CHECK ((block = ANY (ARRAY['title'::text, 'body'::text, 'promotion'::text, 'related'::text, 'boilerplate'::text]))),
+    CONSTRAINT claim_bound CHECK ((bound = ANY (ARRAY['exact'::text, 'about'::text, 'at_least'::text, 'more_than'::text, 'at_most'::text, 'up_to'::text]))),
+    CONSTRAINT claim_check CHECK ((span_end > span_start)),
+    CONSTRAINT claim_id_check CHECK ((id ~ '^[0-9a-f]{16}$'::text)),
+    CONSTRAINT claim_modality_check CHECK ((modality = ANY (ARRAY['observed'::text, 'estimated'::text, 'planned'::text, 'target'::text]))),
+    CONSTRAINT claim_sentence_start_check CHECK ((sentence_start >= 0)),
+    CONSTRAINT claim_span_start_check CHECK ((span_start >= 0)),
+    CONSTRAINT claim_status_check CHECK ((status = ANY (ARRAY['accepted'::text, 'proposed'::text, 'queued'::text])))
+);
+
+ALTER TABLE reports.claim ALTER COLUMN number ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME reports.claim_number_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE reports.document (
+    id text NOT NULL,
+    number bigint NOT NULL,
+    sha256 text NOT NULL,
+    text_sha256 text NOT NULL,
+    name text NOT NULL,
+    title text,
+    publisher text,
+    published text,
+    url text,
+    media_type text,
+    languages text[] NOT NULL,
+    size_bytes bigint NOT NULL,
+    characters bigint NOT NULL,
+    latest_period text,
+    notes jsonb NOT NULL,
+    signature bytea NOT NULL,
+    bands bigint[] NOT NULL,
+    copy_of text,
+    public boolean NOT NULL,
+    organisation_id uuid NOT NULL,
+    filed_by uuid NOT NULL,
+    filed_at timestamp with time zone NOT NULL,
+    CONSTRAINT document_characters_check CHECK ((characters >= 0)),
+    CONSTRAINT document_check CHECK ((copy_of <> id)),
+    CONSTRAINT document_id_check CHECK ((id ~ '^[0-9a-f]{16}$'::text)),
+    CONSTRAINT document_sha256_check CHECK ((sha256 ~ '^sha256:[0-9a-f]{64}$'::text)),
+    CONSTRAINT document_size_bytes_check CHECK ((size_bytes > 0))
+);
+
+ALTER TABLE reports.document ALTER COLUMN number ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME reports.document_number_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE reports.draft (
+    id uuid NOT NULL,
+    kind text NOT NULL,
+    state text DEFAULT 'open'::text NOT NULL,
+    title text NOT NULL,
+    document_id text NOT NULL,
+    fields jsonb NOT NULL,
+    unknown text[] NOT NULL,
+    outcome text,
+    organisation_id uuid NOT NULL,
+    opened_by uuid NOT NULL,
+    opened_at timestamp with time zone NOT NULL,
+    completed_at timestamp with time zone,
+    CONSTRAINT draft_check CHECK (((state <> 'completed'::text) OR ((cardinality(unknown) = 0) AND (completed_at IS NOT NULL)))),
+    CONSTRAINT draft_check1 CHECK (((outcome IS NULL) OR (state = 'completed'::text))),
+    CONSTRAINT draft_fields_check CHECK ((jsonb_typeof(fields) = 'object'::text)),
+    CONSTRAINT draft_kind_check CHECK ((kind = ANY (ARRAY['programme'::text, 'filing'::text, 'need'::text, 'funding_record'::text]))),
+    CONSTRAINT draft_state_check CHECK ((state = ANY (ARRAY['open'::text, 'completed'::text, 'withdrawn'::text])))
+);
+
+CREATE TABLE reports.draft_claim (
+    draft_id uuid NOT NULL,
+    claim_id text NOT NULL
+);
+
+CREATE TABLE reports.draft_event (
+    draft_id uuid NOT NULL,
+    sequence integer NOT NULL,
+    event_id uuid NOT NULL,
+    event text NOT NULL,
+    fields jsonb NOT NULL,
+    note text NOT NULL,
+    person_id uuid NOT NULL,
+    organisation_id uuid NOT NULL,
+    envelope bytea NOT NULL,
+    happened_at timestamp with time zone NOT NULL,
+    CONSTRAINT draft_event_event_check CHECK ((event = ANY (ARRAY['opened'::text, 'filled'::text, 'completed'::text, 'withdrawn'::text, 'activated'::text]))),
+    CONSTRAINT draft_event_fields_check CHECK ((jsonb_typeof(fields) = 'object'::text)),
+    CONSTRAINT draft_event_sequence_check CHECK ((sequence > 0))
+);
+
+CREATE TABLE reports.edge (
+    id text NOT NULL,
+    number bigint NOT NULL,
+    a text NOT NULL,
+    b text NOT NULL,
+    relation text NOT NULL,
+    reason text NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    CONSTRAINT edge_check CHECK ((a <> b)),
+    CONSTRAINT edge_reason_check CHECK ((reason <> ''::text)),
+    CONSTRAINT edge_relation CHECK ((relation = ANY (ARRAY['same'::text, 'refines'::text, 'update'::text, 'scope_differs'::text, 'compatible_bounds'::text, 'conflict'::text, 'conversion'::text, 'headline_drift'::text, 'never_merge'::text])))
+);
+
+CREATE TABLE reports.edge_key (
+    key text NOT NULL,
+    number bigint NOT NULL,
+    claim_id text NOT NULL
+);
+
+ALTER TABLE reports.edge ALTER COLUMN number ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME reports.edge_number_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE reports.relation (
+    id text NOT NULL,
+    number bigint NOT NULL,
+    document_id text NOT NULL,
+    span_start bigint NOT NULL,
+    span_end bigint NOT NULL,
+    quote text NOT NULL,
+    subject text,
+    predicate text NOT NULL,
+    object text,
+    modality text NOT NULL,
+    note text,
+    status text NOT NULL,
+    language text,
+    CONSTRAINT relation_check CHECK ((span_end > span_start)),
+    CONSTRAINT relation_id_check CHECK ((id ~ '^[0-9a-f]{16}$'::text)),
+    CONSTRAINT relation_modality_check CHECK ((modality = ANY (ARRAY['observed'::text, 'estimated'::text, 'planned'::text, 'target'::text]))),
+    CONSTRAINT relation_span_start_check CHECK ((span_start >= 0)),
+    CONSTRAINT relation_status_check CHECK ((status = ANY (ARRAY['accepted'::text, 'proposed'::text, 'queued'::text])))
+);
+
+ALTER TABLE reports.relation ALTER COLUMN number ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME reports.relation_number_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE reports.review (
+    id uuid NOT NULL,
+    claim_id text NOT NULL,
+    sequence integer NOT NULL,
+    decision text NOT NULL,
+    fields jsonb NOT NULL,
+    stands jsonb NOT NULL,
+    status text NOT NULL,
+    note text NOT NULL,
+    person_id uuid NOT NULL,
+    organisation_id uuid NOT NULL,
+    envelope bytea NOT NULL,
+    reviewed_at timestamp with time zone NOT NULL,
+    CONSTRAINT review_decision_check CHECK ((decision = ANY (ARRAY['accept'::text, 'reject'::text, 'correct'::text, 'reopen'::text]))),
+    CONSTRAINT review_fields_check CHECK ((jsonb_typeof(fields) = 'object'::text)),
+    CONSTRAINT review_sequence_check CHECK ((sequence > 0)),
+    CONSTRAINT review_stands_check CHECK ((jsonb_typeof(stands) = 'object'::text)),
+    CONSTRAINT review_status_check CHECK ((status = ANY (ARRAY['accepted'::text, 'proposed'::text, 'queued'::text, 'rejected'::text])))
+);
+
+CREATE TABLE reports.standing (
+    claim_id text NOT NULL,
+    number bigint NOT NULL,
+    document_id text NOT NULL,
+    subject text,
+    measure text,
+    scope text,
+    value text NOT NULL,
+    unit text NOT NULL,
+    bound text NOT NULL,
+    modality text NOT NULL,
+    period text,
+    speaker text,
+    status text NOT NULL,
+    reviews integer DEFAULT 0 NOT NULL,
+    neutral boolean NOT NULL,
+    public boolean NOT NULL,
+    duplicate_of text,
+    CONSTRAINT standing_check CHECK ((duplicate_of <> claim_id)),
+    CONSTRAINT standing_reviews_check CHECK ((reviews >= 0)),
+    CONSTRAINT standing_status_check CHECK ((status = ANY (ARRAY['accepted'::text, 'proposed'::text, 'queued'::text, 'rejected'::text])))
+)
+WITH (fillfactor='80');
+
 CREATE TABLE sites.agent_key (
     site_id uuid NOT NULL,
     public_key text NOT NULL,
@@ -1711,6 +1937,60 @@ ALTER TABLE ONLY programmes.voucher
 ALTER TABLE ONLY quotes.quote
     ADD CONSTRAINT quote_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY reports.claim
+    ADD CONSTRAINT claim_number_key UNIQUE (number);
+
+ALTER TABLE ONLY reports.claim
+    ADD CONSTRAINT claim_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY reports.document
+    ADD CONSTRAINT document_number_key UNIQUE (number);
+
+ALTER TABLE ONLY reports.document
+    ADD CONSTRAINT document_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY reports.document
+    ADD CONSTRAINT document_sha256_key UNIQUE (sha256);
+
+ALTER TABLE ONLY reports.draft_claim
+    ADD CONSTRAINT draft_claim_pkey PRIMARY KEY (draft_id, claim_id);
+
+ALTER TABLE ONLY reports.draft_event
+    ADD CONSTRAINT draft_event_event_id_key UNIQUE (event_id);
+
+ALTER TABLE ONLY reports.draft_event
+    ADD CONSTRAINT draft_event_pkey PRIMARY KEY (draft_id, sequence);
+
+ALTER TABLE ONLY reports.draft
+    ADD CONSTRAINT draft_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY reports.edge_key
+    ADD CONSTRAINT edge_key_pkey PRIMARY KEY (key, number);
+
+ALTER TABLE ONLY reports.edge
+    ADD CONSTRAINT edge_number_key UNIQUE (number);
+
+ALTER TABLE ONLY reports.edge
+    ADD CONSTRAINT edge_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY reports.relation
+    ADD CONSTRAINT relation_number_key UNIQUE (number);
+
+ALTER TABLE ONLY reports.relation
+    ADD CONSTRAINT relation_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY reports.review
+    ADD CONSTRAINT review_claim_id_sequence_key UNIQUE (claim_id, sequence);
+
+ALTER TABLE ONLY reports.review
+    ADD CONSTRAINT review_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY reports.standing
+    ADD CONSTRAINT standing_number_key UNIQUE (number);
+
+ALTER TABLE ONLY reports.standing
+    ADD CONSTRAINT standing_pkey PRIMARY KEY (claim_id);
+
 ALTER TABLE ONLY sites.agent_key
     ADD CONSTRAINT agent_key_pkey PRIMARY KEY (site_id, public_key);
 
@@ -1786,6 +2066,52 @@ CREATE INDEX voucher_organisation ON programmes.voucher USING btree (organisatio
 CREATE INDEX voucher_programme ON programmes.voucher USING btree (programme_id, id);
 
 CREATE INDEX quote_by_organisation ON quotes.quote USING btree (organisation_id, created_at);
+
+CREATE INDEX claim_document ON reports.claim USING btree (document_id, number);
+
+CREATE INDEX document_bands ON reports.document USING gin (bands) WHERE (copy_of IS NULL);
+
+CREATE INDEX document_copies ON reports.document USING btree (copy_of) WHERE (copy_of IS NOT NULL);
+
+CREATE INDEX document_public ON reports.document USING btree (number) WHERE public;
+
+CREATE INDEX document_quota ON reports.document USING btree (organisation_id) INCLUDE (size_bytes);
+
+CREATE INDEX draft_by_document ON reports.draft USING btree (document_id);
+
+CREATE INDEX draft_by_kind ON reports.draft USING btree (kind, id);
+
+CREATE INDEX draft_by_state ON reports.draft USING btree (state, id);
+
+CREATE INDEX draft_claim_claim ON reports.draft_claim USING btree (claim_id);
+
+CREATE INDEX edge_a ON reports.edge USING btree (a, number);
+
+CREATE INDEX edge_b ON reports.edge USING btree (b, number);
+
+CREATE INDEX edge_by_relation ON reports.edge USING btree (relation, number);
+
+CREATE INDEX edge_key_claim ON reports.edge_key USING btree (claim_id);
+
+CREATE INDEX relation_document ON reports.relation USING btree (document_id, number);
+
+CREATE INDEX relation_subject ON reports.relation USING btree (subject, number);
+
+CREATE INDEX review_by_age ON reports.review USING btree (reviewed_at, id);
+
+CREATE INDEX standing_document ON reports.standing USING btree (document_id, number);
+
+CREATE INDEX standing_duplicate ON reports.standing USING btree (duplicate_of) WHERE (duplicate_of IS NOT NULL);
+
+CREATE INDEX standing_measure ON reports.standing USING btree (measure, number);
+
+CREATE INDEX standing_public ON reports.standing USING btree (subject, measure, number) WHERE (public AND (status = 'accepted'::text) AND (duplicate_of IS NULL));
+
+CREATE INDEX standing_queue ON reports.standing USING btree (number) WHERE ((status = ANY (ARRAY['queued'::text, 'proposed'::text])) AND (duplicate_of IS NULL) AND (NOT neutral));
+
+CREATE INDEX standing_status ON reports.standing USING btree (status, number);
+
+CREATE INDEX standing_subject ON reports.standing USING btree (subject, measure, number);
 
 CREATE INDEX join_token_by_site ON sites.join_token USING btree (site_id);
 
@@ -1899,6 +2225,72 @@ ALTER TABLE ONLY programmes.voucher
 ALTER TABLE ONLY quotes.quote
     ADD CONSTRAINT quote_organisation_id_fkey FOREIGN KEY (organisation_id) REFERENCES parties.organisation(id);
 
+ALTER TABLE ONLY reports.claim
+    ADD CONSTRAINT claim_document_id_fkey FOREIGN KEY (document_id) REFERENCES reports.document(id);
+
+ALTER TABLE ONLY reports.document
+    ADD CONSTRAINT document_copy_of_fkey FOREIGN KEY (copy_of) REFERENCES reports.document(id);
+
+ALTER TABLE ONLY reports.document
+    ADD CONSTRAINT document_filed_by_fkey FOREIGN KEY (filed_by) REFERENCES parties.person(id);
+
+ALTER TABLE ONLY reports.document
+    ADD CONSTRAINT document_organisation_id_fkey FOREIGN KEY (organisation_id) REFERENCES parties.organisation(id);
+
+ALTER TABLE ONLY reports.draft_claim
+    ADD CONSTRAINT draft_claim_claim_id_fkey FOREIGN KEY (claim_id) REFERENCES reports.claim(id);
+
+ALTER TABLE ONLY reports.draft_claim
+    ADD CONSTRAINT draft_claim_draft_id_fkey FOREIGN KEY (draft_id) REFERENCES reports.draft(id);
+
+ALTER TABLE ONLY reports.draft
+    ADD CONSTRAINT draft_document_id_fkey FOREIGN KEY (document_id) REFERENCES reports.document(id);
+
+ALTER TABLE ONLY reports.draft_event
+    ADD CONSTRAINT draft_event_draft_id_fkey FOREIGN KEY (draft_id) REFERENCES reports.draft(id);
+
+ALTER TABLE ONLY reports.draft_event
+    ADD CONSTRAINT draft_event_organisation_id_fkey FOREIGN KEY (organisation_id) REFERENCES parties.organisation(id);
+
+ALTER TABLE ONLY reports.draft_event
+    ADD CONSTRAINT draft_event_person_id_fkey FOREIGN KEY (person_id) REFERENCES parties.person(id);
+
+ALTER TABLE ONLY reports.draft
+    ADD CONSTRAINT draft_opened_by_fkey FOREIGN KEY (opened_by) REFERENCES parties.person(id);
+
+ALTER TABLE ONLY reports.draft
+    ADD CONSTRAINT draft_organisation_id_fkey FOREIGN KEY (organisation_id) REFERENCES parties.organisation(id);
+
+ALTER TABLE ONLY reports.edge
+    ADD CONSTRAINT edge_a_fkey FOREIGN KEY (a) REFERENCES reports.claim(id);
+
+ALTER TABLE ONLY reports.edge
+    ADD CONSTRAINT edge_b_fkey FOREIGN KEY (b) REFERENCES reports.claim(id);
+
+ALTER TABLE ONLY reports.edge_key
+    ADD CONSTRAINT edge_key_claim_id_fkey FOREIGN KEY (claim_id) REFERENCES reports.claim(id);
+
+ALTER TABLE ONLY reports.relation
+    ADD CONSTRAINT relation_document_id_fkey FOREIGN KEY (document_id) REFERENCES reports.document(id);
+
+ALTER TABLE ONLY reports.review
+    ADD CONSTRAINT review_claim_id_fkey FOREIGN KEY (claim_id) REFERENCES reports.claim(id);
+
+ALTER TABLE ONLY reports.review
+    ADD CONSTRAINT review_organisation_id_fkey FOREIGN KEY (organisation_id) REFERENCES parties.organisation(id);
+
+ALTER TABLE ONLY reports.review
+    ADD CONSTRAINT review_person_id_fkey FOREIGN KEY (person_id) REFERENCES parties.person(id);
+
+ALTER TABLE ONLY reports.standing
+    ADD CONSTRAINT standing_claim_id_fkey FOREIGN KEY (claim_id) REFERENCES reports.claim(id);
+
+ALTER TABLE ONLY reports.standing
+    ADD CONSTRAINT standing_document_id_fkey FOREIGN KEY (document_id) REFERENCES reports.document(id);
+
+ALTER TABLE ONLY reports.standing
+    ADD CONSTRAINT standing_duplicate_of_fkey FOREIGN KEY (duplicate_of) REFERENCES reports.claim(id);
+
 ALTER TABLE ONLY sites.agent_key
     ADD CONSTRAINT agent_key_site_id_fkey FOREIGN KEY (site_id) REFERENCES sites.site(id);
 
@@ -1927,6 +2319,8 @@ GRANT USAGE ON SCHEMA parties TO mains_app;
 GRANT USAGE ON SCHEMA programmes TO mains_app;
 
 GRANT USAGE ON SCHEMA quotes TO mains_app;
+
+GRANT USAGE ON SCHEMA reports TO mains_app;
 
 GRANT USAGE ON SCHEMA sites TO mains_app;
 
@@ -2080,6 +2474,70 @@ GRANT UPDATE(state) ON TABLE programmes.voucher TO mains_app;
 GRANT UPDATE(due_at) ON TABLE programmes.voucher TO mains_app;
 
 GRANT SELECT,INSERT ON TABLE quotes.quote TO mains_app;
+
+GRANT SELECT,INSERT ON TABLE reports.claim TO mains_app;
+
+GRANT SELECT,INSERT ON TABLE reports.document TO mains_app;
+
+GRANT UPDATE(copy_of) ON TABLE reports.document TO mains_app;
+
+GRANT UPDATE(public) ON TABLE reports.document TO mains_app;
+
+GRANT SELECT,INSERT ON TABLE reports.draft TO mains_app;
+
+GRANT UPDATE(state) ON TABLE reports.draft TO mains_app;
+
+GRANT UPDATE(title) ON TABLE reports.draft TO mains_app;
+
+GRANT UPDATE(fields) ON TABLE reports.draft TO mains_app;
+
+GRANT UPDATE(unknown) ON TABLE reports.draft TO mains_app;
+
+GRANT UPDATE(outcome) ON TABLE reports.draft TO mains_app;
+
+GRANT UPDATE(completed_at) ON TABLE reports.draft TO mains_app;
+
+GRANT SELECT,INSERT ON TABLE reports.draft_claim TO mains_app;
+
+GRANT SELECT,INSERT ON TABLE reports.draft_event TO mains_app;
+
+GRANT SELECT,INSERT,DELETE ON TABLE reports.edge TO mains_app;
+
+GRANT SELECT,INSERT,DELETE ON TABLE reports.edge_key TO mains_app;
+
+GRANT SELECT,INSERT ON TABLE reports.relation TO mains_app;
+
+GRANT SELECT,INSERT ON TABLE reports.review TO mains_app;
+
+GRANT SELECT,INSERT ON TABLE reports.standing TO mains_app;
+
+GRANT UPDATE(subject) ON TABLE reports.standing TO mains_app;
+
+GRANT UPDATE(measure) ON TABLE reports.standing TO mains_app;
+
+GRANT UPDATE(scope) ON TABLE reports.standing TO mains_app;
+
+GRANT UPDATE(value) ON TABLE reports.standing TO mains_app;
+
+GRANT UPDATE(unit) ON TABLE reports.standing TO mains_app;
+
+GRANT UPDATE(bound) ON TABLE reports.standing TO mains_app;
+
+GRANT UPDATE(modality) ON TABLE reports.standing TO mains_app;
+
+GRANT UPDATE(period) ON TABLE reports.standing TO mains_app;
+
+GRANT UPDATE(speaker) ON TABLE reports.standing TO mains_app;
+
+GRANT UPDATE(status) ON TABLE reports.standing TO mains_app;
+
+GRANT UPDATE(reviews) ON TABLE reports.standing TO mains_app;
+
+GRANT UPDATE(neutral) ON TABLE reports.standing TO mains_app;
+
+GRANT UPDATE(public) ON TABLE reports.standing TO mains_app;
+
+GRANT UPDATE(duplicate_of) ON TABLE reports.standing TO mains_app;
 
 GRANT SELECT,INSERT ON TABLE sites.agent_key TO mains_app;
 
