@@ -3,6 +3,7 @@
     MainsError
       BadInput (422)       SpecInvalid SpecUnknownKey SpecUnsupported BundleUnsafe BundleTooLarge
                            AmountInvalid PriceInvalid DocumentInvalid NameInvalid RequestInvalid
+                           DocumentUnreadable DocumentTooLarge DocumentEmpty AddressRefused
                            ReportUnreadable ReportTooLarge ReportTooSlow AddressRefused
                            AddressUnreachable
       Unauthenticated (401) KeyMissing KeyInvalid TokenInvalid SignatureInvalid
@@ -119,6 +120,32 @@ class AddressUnreachable(BadInput):
 
     code = "address_unreachable"
     hint_default = "Open it in a browser; where it needs a login, save it and send the file."
+
+
+class DocumentUnreadable(BadInput):
+    """The bytes are no text, HTML or PDF that can be read; `reason` among the facts says why."""
+
+    code = "document_unreadable"
+    hint_default = "Save the document as plain text in UTF-8, as HTML or as PDF, and try again."
+
+
+class DocumentTooLarge(BadInput):
+    """The document exceeds a limit; `limit` among the facts names it."""
+
+    code = "document_too_large"
+    hint_default = "Read the part that matters: save it as a document of its own."
+
+
+class DocumentEmpty(BadInput):
+    code = "document_empty"
+    hint_default = "Check that the file is whole; pictures of pages need OCR first."
+
+
+class AddressRefused(BadInput):
+    """The address is not one that mains fetches from; nothing was sent there."""
+
+    code = "address_refused"
+    hint_default = "Save the page as a file and read that, if it may be read at all."
 
 
 class Unauthenticated(MainsError):
@@ -281,6 +308,13 @@ class ReadingBusy(Unavailable):
     hint_default = "Try again in a moment."
 
 
+class SourceUnreachable(Unavailable):
+    """A page that was to be fetched did not come; nothing was read."""
+
+    code = "source_unreachable"
+    hint_default = "Try again later, or save the page as a file and read that."
+
+
 class Broken(MainsError):
     code = "broken"
 
@@ -309,6 +343,13 @@ class ReadingFailed(Broken):
 
     code = "reading_failed"
     hint_default = "Other documents are not concerned. Keep the file, and report the fault."
+
+
+class ReadingFailed(Broken):
+    """One document's reading ended without a result; the other documents are unharmed."""
+
+    code = "reading_failed"
+    hint_default = "Read a part of the document; if that fails too, it is a fault of mains."
 
 
 class Internal(Broken):
