@@ -1584,27 +1584,28 @@ ALTER TABLE reports.document ALTER COLUMN number ADD GENERATED ALWAYS AS IDENTIT
 
 CREATE TABLE reports.draft (
     id uuid NOT NULL,
+    number bigint NOT NULL,
     kind text NOT NULL,
+    key text NOT NULL,
+    subject text NOT NULL,
     state text DEFAULT 'open'::text NOT NULL,
-    title text NOT NULL,
-    document_id text NOT NULL,
-    fields jsonb NOT NULL,
-    unknown text[] NOT NULL,
+    fills jsonb DEFAULT '{}'::jsonb NOT NULL,
+    follows uuid,
+    revision integer DEFAULT 1 NOT NULL,
+    record jsonb,
     outcome text,
     organisation_id uuid NOT NULL,
     opened_by uuid NOT NULL,
     opened_at timestamp with time zone NOT NULL,
-    completed_at timestamp with time zone,
-    CONSTRAINT draft_check CHECK (((state <> 'completed'::text) OR ((cardinality(unknown) = 0) AND (completed_at IS NOT NULL)))),
-    CONSTRAINT draft_check1 CHECK (((outcome IS NULL) OR (state = 'completed'::text))),
-    CONSTRAINT draft_fields_check CHECK ((jsonb_typeof(fields) = 'object'::text)),
-    CONSTRAINT draft_kind_check CHECK ((kind = ANY (ARRAY['programme'::text, 'filing'::text, 'need'::text, 'funding_record'::text]))),
+    closed_at timestamp with time zone,
+    CONSTRAINT draft_check CHECK ((follows <> id)),
+    CONSTRAINT draft_check1 CHECK (((state = 'completed'::text) = (record IS NOT NULL))),
+    CONSTRAINT draft_check2 CHECK (((state = 'open'::text) = (closed_at IS NULL))),
+    CONSTRAINT draft_check3 CHECK (((outcome IS NULL) OR (state = 'completed'::text))),
+    CONSTRAINT draft_fills_check CHECK ((jsonb_typeof(fills) = 'object'::text)),
+    CONSTRAINT draft_kind_check CHECK ((kind = ANY (ARRAY['programme'::text, 'filing'::text, 'need'::text, 'funding'::text]))),
+    CONSTRAINT draft_revision_check CHECK ((revision > 0)),
     CONSTRAINT draft_state_check CHECK ((state = ANY (ARRAY['open'::text, 'completed'::text, 'withdrawn'::text])))
-);
-
-CREATE TABLE reports.draft_claim (
-    draft_id uuid NOT NULL,
-    claim_id text NOT NULL
 );
 
 CREATE TABLE reports.draft_event (
@@ -1616,11 +1617,30 @@ CREATE TABLE reports.draft_event (
     note text NOT NULL,
     person_id uuid NOT NULL,
     organisation_id uuid NOT NULL,
-    envelope bytea NOT NULL,
+    envelope bytea,
     happened_at timestamp with time zone NOT NULL,
-    CONSTRAINT draft_event_event_check CHECK ((event = ANY (ARRAY['opened'::text, 'filled'::text, 'completed'::text, 'withdrawn'::text, 'activated'::text]))),
+    CONSTRAINT draft_event_check CHECK (((event = ANY (ARRAY['opened'::text, 'joined'::text])) = (envelope IS NULL))),
+    CONSTRAINT draft_event_event_check CHECK ((event = ANY (ARRAY['opened'::text, 'joined'::text, 'filled'::text, 'completed'::text, 'withdrawn'::text]))),
     CONSTRAINT draft_event_fields_check CHECK ((jsonb_typeof(fields) = 'object'::text)),
     CONSTRAINT draft_event_sequence_check CHECK ((sequence > 0))
+);
+
+ALTER TABLE reports.draft ALTER COLUMN number ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME reports.draft_number_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE reports.draft_source (
+    draft_id uuid NOT NULL,
+    claim_id text,
+    relation_id text,
+    later boolean NOT NULL,
+    added_at timestamp with time zone NOT NULL,
+    CONSTRAINT draft_source_check CHECK ((num_nonnulls(claim_id, relation_id) = 1))
 );
 
 CREATE TABLE reports.edge (
@@ -1952,9 +1972,6 @@ ALTER TABLE ONLY reports.document
 ALTER TABLE ONLY reports.document
     ADD CONSTRAINT document_sha256_key UNIQUE (sha256);
 
-ALTER TABLE ONLY reports.draft_claim
-    ADD CONSTRAINT draft_claim_pkey PRIMARY KEY (draft_id, claim_id);
-
 ALTER TABLE ONLY reports.draft_event
     ADD CONSTRAINT draft_event_event_id_key UNIQUE (event_id);
 
@@ -1962,7 +1979,16 @@ ALTER TABLE ONLY reports.draft_event
     ADD CONSTRAINT draft_event_pkey PRIMARY KEY (draft_id, sequence);
 
 ALTER TABLE ONLY reports.draft
+    ADD CONSTRAINT draft_number_key UNIQUE (number);
+
+ALTER TABLE ONLY reports.draft
     ADD CONSTRAINT draft_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY reports.draft_source
+    ADD CONSTRAINT draft_source_draft_id_claim_id_key UNIQUE (draft_id, claim_id);
+
+ALTER TABLE ONLY reports.draft_source
+    ADD CONSTRAINT draft_source_draft_id_relation_id_key UNIQUE (draft_id, relation_id);
 
 ALTER TABLE ONLY reports.edge_key
     ADD CONSTRAINT edge_key_pkey PRIMARY KEY (key, number);
@@ -2077,13 +2103,19 @@ CREATE INDEX document_public ON reports.document USING btree (number) WHERE publ
 
 CREATE INDEX document_quota ON reports.document USING btree (organisation_id) INCLUDE (size_bytes);
 
-CREATE INDEX draft_by_document ON reports.draft USING btree (document_id);
+CREATE INDEX draft_by_kind ON reports.draft USING btree (kind, number);
 
-CREATE INDEX draft_by_kind ON reports.draft USING btree (kind, id);
+CREATE INDEX draft_by_state ON reports.draft USING btree (state, number);
 
-CREATE INDEX draft_by_state ON reports.draft USING btree (state, id);
+CREATE INDEX draft_follows ON reports.draft USING btree (follows) WHERE (follows IS NOT NULL);
 
-CREATE INDEX draft_claim_claim ON reports.draft_claim USING btree (claim_id);
+CREATE INDEX draft_key ON reports.draft USING btree (key, number);
+
+CREATE UNIQUE INDEX draft_open ON reports.draft USING btree (key) WHERE (state = 'open'::text);
+
+CREATE INDEX draft_source_claim ON reports.draft_source USING btree (claim_id) WHERE (claim_id IS NOT NULL);
+
+CREATE INDEX draft_source_relation ON reports.draft_source USING btree (relation_id) WHERE (relation_id IS NOT NULL);
 
 CREATE INDEX edge_a ON reports.edge USING btree (a, number);
 
@@ -2237,15 +2269,6 @@ ALTER TABLE ONLY reports.document
 ALTER TABLE ONLY reports.document
     ADD CONSTRAINT document_organisation_id_fkey FOREIGN KEY (organisation_id) REFERENCES parties.organisation(id);
 
-ALTER TABLE ONLY reports.draft_claim
-    ADD CONSTRAINT draft_claim_claim_id_fkey FOREIGN KEY (claim_id) REFERENCES reports.claim(id);
-
-ALTER TABLE ONLY reports.draft_claim
-    ADD CONSTRAINT draft_claim_draft_id_fkey FOREIGN KEY (draft_id) REFERENCES reports.draft(id);
-
-ALTER TABLE ONLY reports.draft
-    ADD CONSTRAINT draft_document_id_fkey FOREIGN KEY (document_id) REFERENCES reports.document(id);
-
 ALTER TABLE ONLY reports.draft_event
     ADD CONSTRAINT draft_event_draft_id_fkey FOREIGN KEY (draft_id) REFERENCES reports.draft(id);
 
@@ -2256,10 +2279,22 @@ ALTER TABLE ONLY reports.draft_event
     ADD CONSTRAINT draft_event_person_id_fkey FOREIGN KEY (person_id) REFERENCES parties.person(id);
 
 ALTER TABLE ONLY reports.draft
+    ADD CONSTRAINT draft_follows_fkey FOREIGN KEY (follows) REFERENCES reports.draft(id);
+
+ALTER TABLE ONLY reports.draft
     ADD CONSTRAINT draft_opened_by_fkey FOREIGN KEY (opened_by) REFERENCES parties.person(id);
 
 ALTER TABLE ONLY reports.draft
     ADD CONSTRAINT draft_organisation_id_fkey FOREIGN KEY (organisation_id) REFERENCES parties.organisation(id);
+
+ALTER TABLE ONLY reports.draft_source
+    ADD CONSTRAINT draft_source_claim_id_fkey FOREIGN KEY (claim_id) REFERENCES reports.claim(id);
+
+ALTER TABLE ONLY reports.draft_source
+    ADD CONSTRAINT draft_source_draft_id_fkey FOREIGN KEY (draft_id) REFERENCES reports.draft(id);
+
+ALTER TABLE ONLY reports.draft_source
+    ADD CONSTRAINT draft_source_relation_id_fkey FOREIGN KEY (relation_id) REFERENCES reports.relation(id);
 
 ALTER TABLE ONLY reports.edge
     ADD CONSTRAINT edge_a_fkey FOREIGN KEY (a) REFERENCES reports.claim(id);
@@ -2487,19 +2522,19 @@ GRANT SELECT,INSERT ON TABLE reports.draft TO mains_app;
 
 GRANT UPDATE(state) ON TABLE reports.draft TO mains_app;
 
-GRANT UPDATE(title) ON TABLE reports.draft TO mains_app;
+GRANT UPDATE(fills) ON TABLE reports.draft TO mains_app;
 
-GRANT UPDATE(fields) ON TABLE reports.draft TO mains_app;
+GRANT UPDATE(revision) ON TABLE reports.draft TO mains_app;
 
-GRANT UPDATE(unknown) ON TABLE reports.draft TO mains_app;
+GRANT UPDATE(record) ON TABLE reports.draft TO mains_app;
 
 GRANT UPDATE(outcome) ON TABLE reports.draft TO mains_app;
 
-GRANT UPDATE(completed_at) ON TABLE reports.draft TO mains_app;
-
-GRANT SELECT,INSERT ON TABLE reports.draft_claim TO mains_app;
+GRANT UPDATE(closed_at) ON TABLE reports.draft TO mains_app;
 
 GRANT SELECT,INSERT ON TABLE reports.draft_event TO mains_app;
+
+GRANT SELECT,INSERT ON TABLE reports.draft_source TO mains_app;
 
 GRANT SELECT,INSERT,DELETE ON TABLE reports.edge TO mains_app;
 

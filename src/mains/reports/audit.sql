@@ -130,29 +130,41 @@ WHERE theirs.document_id IS DISTINCT FROM d.copy_of
     OR (mine.subject, mine.measure, mine.scope, mine.period)
     IS DISTINCT FROM (theirs.subject, theirs.measure, theirs.scope, theirs.period);
 
--- A draft's claims are claims of its document, and a draft has at least one.
+-- A draft comes from at least one claim or relation that opened it.
 -- name: drafts_come_from_claims
-SELECT d.id AS draft, dc.claim_id AS claim
+SELECT d.id AS draft, d.kind
 FROM reports.draft AS d
-LEFT JOIN reports.draft_claim AS dc ON dc.draft_id = d.id
-LEFT JOIN reports.claim AS c ON c.id = dc.claim_id
-WHERE c.document_id IS DISTINCT FROM d.document_id;
+WHERE NOT EXISTS (
+    SELECT FROM reports.draft_source AS s WHERE s.draft_id = d.id AND NOT s.later
+);
 
--- No draft is complete or in effect before a review completed it; its events leave no gap.
+-- No draft is complete before a signed review completed it; its events leave no gap, and its
+-- revision counts them.
 -- name: drafts_are_completed_by_a_review
-SELECT d.id AS draft, d.state, d.outcome
+SELECT d.id AS draft, d.state, d.revision, e.events
 FROM reports.draft AS d
 LEFT JOIN (
     SELECT draft_id, count(*) AS events, max(sequence) AS last,
-        bool_or(event = 'completed') AS completed, bool_or(event = 'withdrawn') AS withdrawn,
-        bool_or(event = 'activated') AS activated,
+        count(*) FILTER (WHERE event = 'completed') AS completed,
+        count(*) FILTER (WHERE event = 'withdrawn') AS withdrawn,
         bool_or(event = 'opened' AND sequence = 1) AS opened
     FROM reports.draft_event
     GROUP BY draft_id
 ) AS e ON e.draft_id = d.id
 WHERE e.opened IS NOT TRUE
     OR e.events <> e.last
-    OR (d.state = 'completed') <> (e.completed AND NOT e.withdrawn)
-    OR (d.state = 'withdrawn') <> e.withdrawn
-    OR (d.outcome IS NOT NULL) <> e.activated
-    OR (e.activated AND NOT e.completed);
+    OR d.revision <> e.last
+    OR e.completed <> (d.state = 'completed')::integer
+    OR e.withdrawn <> (d.state = 'withdrawn')::integer;
+
+-- A completed programme draft is a published version of its programme.
+-- name: completed_programmes_are_published
+SELECT d.id AS draft, d.outcome
+FROM reports.draft AS d
+WHERE d.kind = 'programme' AND d.state = 'completed'
+    AND NOT EXISTS (
+        SELECT FROM programmes.programme AS p
+        JOIN programmes.version AS v ON v.programme_id = p.id
+        WHERE d.outcome = p.name || '@' || v.version
+            AND v.document_sha256 = d.record ->> 'document_sha256'
+    );

@@ -1,4 +1,4 @@
-"""Reports as the control plane shows them: documents, claims, edges, views, reviews, drafts.
+"""Reports as the control plane shows them: documents, claims, edges, views, reviews.
 
 A claim has the fields of the exchange format, one JSON object a line; `exchange_line` writes it.
 Offsets count code points of the document's text.
@@ -29,8 +29,6 @@ EdgeKind = Literal[
     "never_merge",
 ]
 ViewState = Literal["empty", "agreed", "open", "contested"]
-DraftKind = Literal["programme", "filing", "need", "funding_record"]
-DraftState = Literal["open", "completed", "withdrawn"]
 
 DocumentId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
 ClaimId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
@@ -412,40 +410,6 @@ class BulkAnswer(Schema):
 
 class BulkAnswers(Schema):
     documents: list[BulkAnswer]
-
-
-class DraftView(Schema):
-    """What claims would become: a programme, a model's filing, a need or a funding record.
-
-    fields has each known field with the claims it comes from; unknown must be filled by the review
-    that completes the draft, before anything of it takes effect.
-    """
-
-    id: UUID
-    kind: DraftKind
-    state: DraftState
-    title: str
-    document_id: DocumentId
-    claims: list[ClaimId]
-    fields: dict[str, "DraftField"]
-    unknown: list[str]
-    outcome: str | None
-    organisation: str
-    opened_at: Instant
-    completed_at: Instant | None
-
-
-class DraftField(Schema):
-    """One field of a draft: where it comes from is a claim, or the person who filled it."""
-
-    value: str
-    claims: list[ClaimId] = []
-    filled_by: str | None = None
-
-
-class DraftPage(Schema):
-    drafts: list[DraftView]
-    next_before: UUID | None = None
 
 
 def exchange_line(claim: ClaimView) -> dict[str, object]:

@@ -3,13 +3,15 @@
 
 create schema reports;
 
--- A document is known by its bytes. copy_of names the document whose text it repeats; bands are the
--- parts of its resemblance signature that near-duplicates are found by.
+-- A document is known by its bytes, which the blob store keeps. opened_sha256 is the blob with its
+-- text and blocks, text_sha256 is of the text alone. copy_of names the document whose text it
+-- repeats; bands are the parts of its signature that near-duplicates are found by.
 create table reports.document (
   id text primary key check (id ~ '^[0-9a-f]{16}$'),
   number bigint generated always as identity unique,
   sha256 text not null unique check (sha256 ~ '^sha256:[0-9a-f]{64}$'),
   text_sha256 text not null,
+  opened_sha256 text not null,
   name text not null,
   title text,
   publisher text,
@@ -171,50 +173,69 @@ create table reports.review (
 
 create index review_by_age on reports.review (reviewed_at, id);
 
--- What claims would become. fields: {name: {value, claims, filled_by}}; unknown: what is still to
--- be filled. outcome names what it became, once a completed draft took effect.
+-- What claims would become. A draft is its sources and what reviews filled; its fields are computed
+-- from both, so that a claim that a review rejects takes its value out. key names the group of
+-- claims that opened it, follows the completed draft that it comes after. record is what the
+-- draft said when it was completed, outcome what came of it.
 create table reports.draft (
   id uuid primary key,
-  kind text not null check (kind in ('programme', 'filing', 'need', 'funding_record')),
+  number bigint generated always as identity unique,
+  kind text not null check (kind in ('programme', 'filing', 'need', 'funding')),
+  key text not null,
+  subject text not null,
   state text not null default 'open' check (state in ('open', 'completed', 'withdrawn')),
-  title text not null,
-  document_id text not null references reports.document,
-  fields jsonb not null check (jsonb_typeof(fields) = 'object'),
-  unknown text[] not null,
+  fills jsonb not null default '{}' check (jsonb_typeof(fills) = 'object'),
+  follows uuid references reports.draft check (follows <> id),
+  revision integer not null default 1 check (revision > 0),
+  record jsonb,
   outcome text,
   organisation_id uuid not null references parties.organisation,
   opened_by uuid not null references parties.person,
   opened_at timestamptz not null,
-  completed_at timestamptz,
-  check (state <> 'completed' or (cardinality(unknown) = 0 and completed_at is not null)),
+  closed_at timestamptz,
+  check ((state = 'completed') = (record is not null)),
+  check ((state = 'open') = (closed_at is null)),
   check (outcome is null or state = 'completed')
 );
 
-create index draft_by_state on reports.draft (state, id);
-create index draft_by_kind on reports.draft (kind, id);
-create index draft_by_document on reports.draft (document_id);
+create unique index draft_open on reports.draft (key) where state = 'open';
+create index draft_key on reports.draft (key, number);
+create index draft_by_state on reports.draft (state, number);
+create index draft_by_kind on reports.draft (kind, number);
+create index draft_follows on reports.draft (follows) where follows is not null;
 
-create table reports.draft_claim (
+-- The claims and relations that a draft comes from. later ones came after it was opened: they
+-- propose, and fill nothing.
+create table reports.draft_source (
   draft_id uuid not null references reports.draft,
-  claim_id text not null references reports.claim,
-  primary key (draft_id, claim_id)
+  claim_id text references reports.claim,
+  relation_id text references reports.relation,
+  later boolean not null,
+  added_at timestamptz not null,
+  check (num_nonnulls(claim_id, relation_id) = 1),
+  unique (draft_id, claim_id),
+  unique (draft_id, relation_id)
 );
 
-create index draft_claim_claim on reports.draft_claim (claim_id);
+create index draft_source_claim on reports.draft_source (claim_id) where claim_id is not null;
+create index draft_source_relation on reports.draft_source (relation_id)
+where relation_id is not null;
 
--- What happened to a draft: only ever added, each signed. fields is what was filled or changed.
+-- What happened to a draft: only ever added. What a person decides is signed; fields is what was
+-- filled or changed.
 create table reports.draft_event (
   draft_id uuid not null references reports.draft,
   sequence integer not null check (sequence > 0),
   event_id uuid not null unique,
-  event text not null check (event in ('opened', 'filled', 'completed', 'withdrawn', 'activated')),
+  event text not null check (event in ('opened', 'joined', 'filled', 'completed', 'withdrawn')),
   fields jsonb not null check (jsonb_typeof(fields) = 'object'),
   note text not null,
   person_id uuid not null references parties.person,
   organisation_id uuid not null references parties.organisation,
-  envelope bytea not null,
+  envelope bytea,
   happened_at timestamptz not null,
-  primary key (draft_id, sequence)
+  primary key (draft_id, sequence),
+  check ((event in ('opened', 'joined')) = (envelope is null))
 );
 
 grant usage on schema reports to mains_app;
@@ -225,4 +246,4 @@ grant update (
   public, duplicate_of
 ) on reports.standing to mains_app;
 grant delete on reports.edge, reports.edge_key to mains_app;
-grant update (state, fields, unknown, outcome, completed_at, title) on reports.draft to mains_app;
+grant update (state, fills, revision, record, outcome, closed_at) on reports.draft to mains_app;
