@@ -3,9 +3,8 @@
     MainsError
       BadInput (422)       SpecInvalid SpecUnknownKey SpecUnsupported BundleUnsafe BundleTooLarge
                            AmountInvalid PriceInvalid DocumentInvalid NameInvalid RequestInvalid
-                           DocumentUnreadable DocumentTooLarge DocumentEmpty AddressRefused
-                           ReportUnreadable ReportTooLarge ReportTooSlow AddressRefused
-                           AddressUnreachable
+                           DocumentUnreadable DocumentTooLarge DocumentTooSlow DocumentEmpty
+                           AddressRefused
       Unauthenticated (401) KeyMissing KeyInvalid TokenInvalid SignatureInvalid
       Forbidden (403)      RoleMissing ForeignOrganisation
       Missing (404)        NotFound
@@ -15,7 +14,7 @@
                            NotEligible
       Incompatible (426)   ProtocolUnsupported SchemaMismatch
       Unavailable (503)    DatabaseUnavailable StorageUnavailable EngineUnreachable
-                           ServerUnreachable ReadingBusy
+                           ServerUnreachable SourceUnreachable ReadingBusy
       Broken (500)         EngineRefused StoreCorrupt AlreadyRunning SetupMissing ReadingFailed
                            Internal
 
@@ -87,39 +86,11 @@ class RequestInvalid(BadInput):
     code = "request_invalid"
 
 
-class ReportUnreadable(BadInput):
-    """The bytes hold no text that can be read: rubbish, encrypted, or empty."""
-
-    code = "report_unreadable"
-    hint_default = "Send text, HTML or PDF that holds text; a scan has to be recognised first."
-
-
-class ReportTooLarge(BadInput):
-    """More bytes, pages or text than one document may have, packed or unpacked."""
-
-    code = "report_too_large"
-    hint_default = "Send it in parts."
-
-
-class ReportTooSlow(BadInput):
+class DocumentTooSlow(BadInput):
     """Reading took longer than one document may; nothing of it was kept."""
 
-    code = "report_too_slow"
+    code = "document_too_slow"
     hint_default = "Send it in parts, or as plain text."
-
-
-class AddressRefused(BadInput):
-    """The address is not public, or not one that reports are fetched from."""
-
-    code = "address_refused"
-    hint_default = "Only public http and https addresses are fetched; send a file instead."
-
-
-class AddressUnreachable(BadInput):
-    """Nothing, or no report, answered at the address."""
-
-    code = "address_unreachable"
-    hint_default = "Open it in a browser; where it needs a login, save it and send the file."
 
 
 class DocumentUnreadable(BadInput):
@@ -336,13 +307,6 @@ class AlreadyRunning(Broken):
 
 class SetupMissing(Broken):
     code = "setup_missing"
-
-
-class ReadingFailed(Broken):
-    """The process that read a document ended or failed; nothing of the document was kept."""
-
-    code = "reading_failed"
-    hint_default = "Other documents are not concerned. Keep the file, and report the fault."
 
 
 class ReadingFailed(Broken):
