@@ -1548,6 +1548,7 @@ CREATE TABLE reports.document (
     number bigint NOT NULL,
     sha256 text NOT NULL,
     text_sha256 text NOT NULL,
+    opened_sha256 text NOT NULL,
     name text NOT NULL,
     title text,
     publisher text,
@@ -2112,6 +2113,8 @@ CREATE INDEX draft_follows ON reports.draft USING btree (follows) WHERE (follows
 CREATE INDEX draft_key ON reports.draft USING btree (key, number);
 
 CREATE UNIQUE INDEX draft_open ON reports.draft USING btree (key) WHERE (state = 'open'::text);
+
+CREATE INDEX draft_short ON reports.draft USING btree ("right"((id)::text, 12));
 
 CREATE INDEX draft_source_claim ON reports.draft_source USING btree (claim_id) WHERE (claim_id IS NOT NULL);
 

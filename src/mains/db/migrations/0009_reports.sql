@@ -202,6 +202,8 @@ create unique index draft_open on reports.draft (key) where state = 'open';
 create index draft_key on reports.draft (key, number);
 create index draft_by_state on reports.draft (state, number);
 create index draft_by_kind on reports.draft (kind, number);
+-- The last twelve digits of an id, which people type.
+create index draft_short on reports.draft (right(id::text, 12));
 create index draft_follows on reports.draft (follows) where follows is not null;
 
 -- The claims and relations that a draft comes from. later ones came after it was opened: they
