@@ -14,7 +14,6 @@ from typing import Final, TypeVar, cast
 
 import yaml
 from babel.core import Locale, UnknownLocaleError
-from babel.numbers import list_currencies
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from mains.reports.packs.models import (
@@ -34,6 +33,21 @@ Made = TypeVar("Made")
 Model = TypeVar("Model", bound=BaseModel)
 
 
+class _Loader(yaml.CSafeLoader):
+    """The safe loader, but words stay words: "no", "on" and "null" are no values here."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 - the library's own way
+        first: [
+            (tag, pattern)
+            for tag, pattern in resolvers
+            if not (
+                first in "yYnNoO" and tag in ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:null")
+            )
+        ]
+        for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
 class PackError(ValueError):
     """A pack's file that cannot be read: the message names the file and the key."""
 
@@ -44,6 +58,8 @@ class Pack:
 
     code: str
     grammar: Grammar
+    root: Grammar
+    """What every language writes alike: `languages/und.yaml`."""
     locale: Locale
     """CLDR's data for the language, or its root."""
     tokenizer: Tokenizer
@@ -79,11 +95,13 @@ def load_pack(language: str | None, folder: Path = DATA) -> Pack:
     grammar = _read(path, Grammar) if path.is_file() else Grammar(code=code)
     if grammar.code != code:
         raise PackError(f"{path}: code: is {grammar.code!r}, the file's name says {code!r}")
+    root = _root(folder)
     return Pack(
         code=code,
         grammar=grammar,
+        root=root,
         locale=_locale(code),
-        tokenizer=_tokenizer(grammar),
+        tokenizer=_tokenizer(grammar, root),
         measures=_measures(folder / "measures" / f"{code}.yaml"),
         rules=measure_rules(folder),
         units={**_shared_units(folder), **_own_units(grammar)},
@@ -114,7 +132,8 @@ def entities(folder: Path = DATA) -> tuple[Entity, ...]:
 @cache
 def languages(folder: Path = DATA) -> tuple[str, ...]:
     """Return the codes of the languages that have a pack."""
-    return tuple(sorted(path.stem for path in (folder / "languages").glob("*.yaml")))
+    codes = {path.stem for path in (folder / "languages").glob("*.yaml")}
+    return tuple(sorted(codes - {UNDETERMINED}))
 
 
 def _kinds(subjects: Iterable[str], groups: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
@@ -139,16 +158,25 @@ def _unit(unit: str | UnitName) -> UnitName:
     return UnitName(unit=unit) if isinstance(unit, str) else unit
 
 
-def _tokenizer(grammar: Grammar) -> Tokenizer:
+@cache
+def _root(folder: Path) -> Grammar:
+    path = folder / "languages" / f"{UNDETERMINED}.yaml"
+    return _read(path, Grammar) if path.is_file() else Grammar(code=UNDETERMINED)
+
+
+def _tokenizer(grammar: Grammar, root: Grammar) -> Tokenizer:
     # Codes and short names that newsrooms write against the digits: RMB450, USD50, Rs500.
-    codes = {code for code in list_currencies() if code.isascii()}
-    names = {name for name in grammar.currencies if name.isalpha() and name.isascii()}
+    names = [
+        name
+        for name in (*root.currencies, *grammar.currencies)
+        if name.isalpha() and name.isascii() and len(name) <= len("RMB")
+    ]
     return Tokenizer(
         stemmer=grammar.stemmer,
         apostrophe=grammar.apostrophe,
         fold=grammar.fold,
         plain_space_groups=" " in grammar.separators.group,
-        glued_prefixes=codes | {name for name in names if len(name) <= len("RMB")},
+        glued_prefixes=[name for name in names if len(name) > 1],
     )
 
 
@@ -174,8 +202,8 @@ def _measures(path: Path) -> LanguageMeasures:
     raw = _yaml(path) or {}
     if not isinstance(raw, dict):
         raise PackError(f"{path}: is no mapping")
-    scopes = raw.pop("scopes", {})
-    return _check(path, TypeAdapter(LanguageMeasures), {"measures": raw, "scopes": scopes})
+    parts = {key: raw.pop(key, {}) for key in ("scopes", "kinds", "programmes")}
+    return _check(path, TypeAdapter(LanguageMeasures), {"measures": raw, **parts})
 
 
 def _read(path: Path, model: type[Model]) -> Model:
@@ -183,9 +211,8 @@ def _read(path: Path, model: type[Model]) -> Model:
 
 
 def _yaml(path: Path) -> object:
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        read: object = yaml.load(path.read_text("utf-8"), Loader=loader)  # noqa: S506 - it is safe
+        read: object = yaml.load(path.read_text("utf-8"), Loader=_Loader)  # noqa: S506 - it is safe
     except yaml.YAMLError as error:
         raise PackError(f"{path}: is no YAML: {error}") from error
     except UnicodeDecodeError as error:

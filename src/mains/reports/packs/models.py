@@ -43,6 +43,8 @@ class Numbers(Closed):
     """Words that multiply the smaller number before them (hundred, 十)."""
     scales: dict[str, int] = {}
     """Powers of ten that follow a number: million: 6. Several in a row multiply (万亿)."""
+    short_scales: dict[str, int] = {}
+    """Letters that are scales only at a currency or glued to digits: M, bn, k."""
     joiners: Phrases = ()
     """Words between two number words that compose (vinte e um)."""
     halves: Phrases = ()
@@ -108,7 +110,7 @@ class Bounds(BoundWords):
     not_bounds: Phrases = ()
     """Phrases that look like bounds and are none (over the next)."""
     not_before: Phrases = ()
-    """Nouns of time after the figure that make some bounds a date or a span (over 5 years)."""
+    """Bound words that are none before a duration (over five years)."""
 
 
 class Ranges(Closed):
@@ -369,13 +371,15 @@ class MeasureWords(Closed):
     """How a language names one measure: an entry of `measures/<code>.yaml`."""
 
     nouns: Phrases = ()
-    """What is counted or valued."""
+    """What is counted or valued: these name the measure by themselves."""
+    heads: Phrases = ()
+    """Nouns that name it only beside one of `needs`; without `needs`, only if nothing better does."""
     verbs: Phrases = ()
     """Verbs that name the measure (raised)."""
     needs: Phrases = ()
-    """One of these must stand in the clause, if the noun alone is ambiguous."""
+    """One of these must stand in the sentence before a head counts; it also confirms a noun."""
     excludes: Phrases = ()
-    """None of these may stand in the clause."""
+    """None of these may stand in the sentence where a head is to count."""
 
 
 class LanguageMeasures(Closed):
@@ -385,6 +389,10 @@ class LanguageMeasures(Closed):
     """Words by measure."""
     scopes: dict[str, Phrases] = {}
     """Phrases by canonical English scope."""
+    kinds: dict[str, Phrases] = {}
+    """Nouns that say what a name beside them is: org: [start-up, company], model: [model]."""
+    programmes: dict[str, Phrases] = {}
+    """Nouns for schemes that are called after their place, by the slug's tail: compute-vouchers."""
 
 
 class MeasureRule(Closed):
@@ -400,6 +408,8 @@ class MeasureRule(Closed):
     """The live figure on this platform that it can be set beside."""
     neutral: bool = False
     """A number that is no figure."""
+    bounds: Phrases = ()
+    """Bounds that the figure usually has; with another one the measure is less likely."""
     rank_only: bool = False
     """The noun is ranked, never counted."""
     general: bool = False

@@ -10,6 +10,7 @@ order of the text; no quantity overlaps a period.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
@@ -95,7 +96,8 @@ class PeriodMention:
 
     `period` is in the notation of the gold: 2025, 2025-H1, 2025-Q3, 2025-06, 2025-02-18, or
     start/end. Where the text names no year it begins with `--` ("--02-22", "--H1", "--12-31") until
-    `completed`. It is None where the text is relative: then `relative` says how ("year-1", "month")
+    `completed`. It is None where the text is relative: then `relative` says how ("{year-1}",
+    "{year-1}-12-31", "month-1")
     and `reason` why nothing more is known.
     """
 
@@ -127,9 +129,18 @@ class PeriodMention:
 
     def completed(self, year: int) -> PeriodMention:
         """Return the mention with the year that its context gives ("--02-22" in 2025)."""
-        if self.period is None or "--" not in self.period:
+        if self.period is None or "--" not in self.period or "---" in self.period:
             return self
-        return replace(self, period=self.period.replace("--", f"{year:04d}-"))
+        period = self.period.replace("--", f"{year:04d}-")
+        return replace(self, period=period, relative=None)
+
+    def anchored(self, year: int) -> PeriodMention:
+        """Return the mention with "last year" and the like counted from `year`."""
+        found = re.fullmatch(r"\{year([+-]\d+)\}(.*)", self.relative or "")
+        if found is None or self.period is not None:
+            return self
+        period = f"{year + int(found.group(1)):04d}{found.group(2)}"
+        return replace(self, period=period, relative=None, reason=None)
 
 
 @dataclass(frozen=True, slots=True)

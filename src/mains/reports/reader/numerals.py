@@ -1,0 +1,511 @@
+"""Numbers as they are written: digits with separators, number words, scales, and both together.
+
+`numerals(sentence, pack)` returns every number of a sentence with its value. What a number means (a
+year, a count, an ordinal) is decided elsewhere.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import lru_cache
+from typing import Final
+
+from babel.numbers import get_decimal_symbol, get_group_symbol
+
+from mains.reports.packs import Pack, PhraseMatcher, Token, TokenKind
+from mains.reports.reader.text import Sentence
+
+GROUP_DIGITS: Final = 3
+GROUPED: Final = re.compile(r"\d{1,3}([^\d])\d{3}(?:\1\d{3})*(?:[^\d]\d+)?")
+INDIAN: Final = re.compile(r"\d{1,2}(?:([^\d])\d{2})(?:\1\d{2})*\1\d{3}(?:[^\d]\d+)?")
+SPACES: Final = " \u00a0\u2009\u202f"
+WORD_FORMS_MAX: Final = 16_384
+STEMMED_LETTERS_MIN: Final = 5
+MAGNITUDE_POWER_MIN: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Numeral:
+    """A number: token indices [first, last) and value.
+
+    `digits` tells whether digits stand in it, `scaled` whether a scale word does, `article` whether
+    it is one word that is often no number (one, um), `weak` whether it counts only beside a unit.
+    """
+
+    first: int
+    last: int
+    value: Decimal
+    digits: bool
+    scaled: bool
+    article: bool = False
+    weak: bool = False
+    last_power: int = 0
+    """The power of ten of the last scale: 1.2 billion has 9."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What a word can be inside a number."""
+
+    value: Decimal | None = None
+    multiplier: Decimal | None = None
+    power: int | None = None
+    fraction: Decimal | None = None
+    joins: bool = False
+    half: bool = False
+    short: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """Which characters divide the digits."""
+
+    decimal: frozenset[str]
+    group: frozenset[str]
+
+
+def style_of(pack: Pack, text: str = "") -> Style:
+    """Return the separators of the language; where it is regional, as the document uses them."""
+    own = pack.grammar.separators
+    decimal = {get_decimal_symbol(pack.locale), *own.decimal}
+    group = {get_group_symbol(pack.locale), *own.group, *SPACES, "'", "’"}
+    style = Style(frozenset(decimal), frozenset(group - decimal))
+    if own.regional and text and _swapped(text, style):
+        return Style(frozenset("."), (style.group - {"."}) | {","})
+    return style
+
+
+@lru_cache(maxsize=64)
+def _swapped(text: str, style: Style) -> bool:
+    """Whether the document's own unambiguous numbers swap decimal and group."""
+    comma_groups = len(re.findall(r"(?<![\d.,])[1-9]\d{0,2}(?:,\d{3})+(?![\d,])", text))
+    point_groups = len(re.findall(r"(?<![\d.,])[1-9]\d{0,2}(?:\.\d{3})+(?![\d.])", text))
+    points = len(re.findall(r"(?<![\d.,])\d+\.(?:\d{1,2})(?![\d.,])", text))
+    commas = len(re.findall(r"(?<![\d.,])\d+,(?:\d{1,2})(?![\d.,])", text))
+    usual = point_groups + commas if "," in style.decimal else comma_groups + points
+    other = comma_groups + points if "," in style.decimal else point_groups + commas
+    return other > usual
+
+
+def parse_digits(text: str, style: Style) -> Decimal | None:
+    """Return the value of digits with separators; None where they are a date, a version, a code."""
+    plain = "".join(str(unicodedata.digit(c)) if c.isdigit() and c.isdecimal() else c for c in text)
+    if len(plain) == 1 and not plain.isdecimal():
+        numeric = unicodedata.numeric(plain, None)
+        return None if numeric is None else Decimal(str(numeric))
+    marks = re.findall(r"[^\d]", plain)
+    if not marks:
+        return Decimal(plain)
+    last = "." if marks[-1] == "٫" else marks[-1]
+    if len(set(marks)) > 1:
+        if marks.count(last) > 1 or len(set(marks[:-1])) > 1:
+            return None
+        return _with_fraction(plain, last) if _is_grouped(plain) else None
+    if len(marks) > 1:
+        return Decimal(re.sub(r"[^\d]", "", plain)) if _is_grouped(plain) else None
+    head, tail = plain.split(last)
+    groups = len(tail) == GROUP_DIGITS and len(head) <= GROUP_DIGITS and head[0] != "0"
+    if groups and (last in style.group or last not in style.decimal):
+        return Decimal(head + tail)
+    if last in style.decimal or last in ".,·":
+        return _with_fraction(plain, last)
+    return None
+
+
+def _with_fraction(text: str, mark: str) -> Decimal:
+    head, _, tail = text.rpartition(mark)
+    return Decimal(re.sub(r"[^\d]", "", head) + "." + tail)
+
+
+def _is_grouped(text: str) -> bool:
+    return bool(GROUPED.fullmatch(text) or INDIAN.fullmatch(text))
+
+
+def numerals(sentence: Sentence, pack: Pack) -> list[Numeral]:
+    """Return the numbers of the sentence, left to right; ordinal words are not among them."""
+    return _Reader(sentence, pack).read()
+
+
+def items(pack: Pack) -> PhraseMatcher[Item]:
+    """Return the matcher of everything that a number can be made of; use with `pack.derive`."""
+    found: dict[str, dict[str, object]] = {}
+    words = pack.grammar.numbers
+    for name, value in words.words.items():
+        found.setdefault(f"{name}=", {})["value"] = value
+    for name, value in words.multipliers.items():
+        found.setdefault(f"{name}=", {})["multiplier"] = value
+    for name, value in words.fractions.items():
+        found.setdefault(f"{name}=", {})["fraction"] = value
+    for name, power in words.scales.items():
+        exact = len(name) < STEMMED_LETTERS_MIN or " " in name or f"{name}=" in found
+        found.setdefault(f"{name}=" if exact else name, {})["power"] = power
+    for name, power in words.short_scales.items():
+        found.setdefault(f"{name}=", {}).update(power=power, short=True)
+    for name in words.joiners:
+        found.setdefault(f"{name}=", {})["joins"] = True
+    for name in words.halves:
+        found.setdefault(name, {})["half"] = True
+    return PhraseMatcher(
+        [(name, Item(**fields)) for name, fields in found.items()],  # type: ignore[arg-type]
+        pack.tokenizer,
+    )
+
+
+def not_numbers(pack: Pack) -> PhraseMatcher[bool]:
+    """Return the matcher of phrases whose number words are none."""
+    return PhraseMatcher(
+        [(name, True) for name in pack.grammar.numbers.not_numbers], pack.tokenizer
+    )
+
+
+def _classifiers(pack: Pack) -> PhraseMatcher[bool]:
+    return PhraseMatcher(
+        [(name, True) for name in pack.grammar.numbers.classifiers], pack.tokenizer
+    )
+
+
+def _articles(pack: Pack) -> frozenset[str]:
+    return frozenset(pack.tokenizer.normalise(word) for word in pack.grammar.numbers.articles)
+
+
+class Compounds:
+    """Number words written as one: fünfundzwanzig, duecento."""
+
+    def __init__(self, pack: Pack) -> None:
+        words = pack.grammar.numbers
+        norm = pack.tokenizer.normalise
+        self._parts: dict[str, Item] = {}
+        for part, value in {**words.words, **words.compound_parts}.items():
+            self._parts[norm(part)] = Item(value=value)
+        for part, value in words.multipliers.items():
+            self._parts[norm(part)] = Item(multiplier=value)
+        for part, power in words.scales.items():
+            if part.isalpha() and power == MAGNITUDE_POWER_MIN:
+                self._parts[norm(part)] = Item(power=power)
+        for part in words.compound_joiners:
+            self._parts[norm(part)] = Item(joins=True)
+        self._lengths = sorted({len(part) for part in self._parts}, reverse=True)
+        self._starts = frozenset(part[:2] for part in self._parts)
+        self._active = bool(words.compound_parts or words.compound_joiners)
+        self.value = lru_cache(maxsize=WORD_FORMS_MAX)(self._value)
+
+    def _value(self, norm: str) -> Decimal | None:
+        if not self._active or norm[:2] not in self._starts:
+            return None
+        for parts in self._splits(norm):
+            value = _sum(parts)
+            if value is not None:
+                return value
+        return None
+
+    def _splits(self, rest: str) -> list[list[Item]]:
+        if not rest:
+            return [[]]
+        return [
+            [self._parts[rest[:length]], *tail]
+            for length in self._lengths
+            if length <= len(rest) and rest[:length] in self._parts
+            for tail in self._splits(rest[length:])
+        ]
+
+
+def _sum(parts: Sequence[Item]) -> Decimal | None:
+    """Return the value of a compound; units before tens need a joiner (fünf-und-zwanzig)."""
+    total, group, joined = Decimal(0), Decimal(0), False
+    for part in parts:
+        if part.joins:
+            joined = group > 0
+            if not joined:
+                return None
+        elif part.power is not None:
+            total += (group or 1) * Decimal(10) ** part.power
+            group, joined = Decimal(0), False
+        elif part.multiplier is not None:
+            group = (
+                group - group % part.multiplier + (group % part.multiplier or 1) * part.multiplier
+            )
+            joined = False
+        elif part.value is not None:
+            tens = group % 100
+            if joined and 0 < tens < 10 <= part.value < 100:
+                group += part.value
+            elif tens == 0 or (tens >= 20 and tens % 10 == 0 and part.value < 10):
+                group += part.value
+            else:
+                return None
+            joined = False
+    return None if joined or len(parts) < 2 else total + group
+
+
+class _Reader:
+    """Reads the numbers of one sentence."""
+
+    def __init__(self, sentence: Sentence, pack: Pack) -> None:
+        self._tokens = sentence.tokens
+        self._pack = pack
+        self._items = pack.derive(items)
+        self._compounds = pack.derive(Compounds)
+        self._style = style_of(pack, sentence.document)
+        self._articles = pack.derive(_articles)
+        self._classifiers = pack.derive(_classifiers)
+
+    def read(self) -> list[Numeral]:
+        found: list[Numeral] = []
+        blocked = self._blocked()
+        index = 0
+        while index < len(self._tokens):
+            numeral = None if index in blocked else self._at(index)
+            if numeral is not None:
+                found.append(numeral)
+            index = numeral.last if numeral is not None else index + 1
+        return found
+
+    def _blocked(self) -> set[int]:
+        matcher = self._pack.derive(not_numbers)
+        if not matcher:
+            return set()
+        return {
+            index
+            for match in matcher.find(self._tokens)
+            for index in range(match.first, match.last)
+        }
+
+    def _at(self, index: int) -> Numeral | None:
+        token = self._tokens[index]
+        if token.kind is TokenKind.PUNCTUATION or token.kind is TokenKind.CURRENCY:
+            return None
+        positional = self._positional(index)
+        if positional is not None:
+            return positional
+        return _Composer(self, index).compose()
+
+    def item(self, index: int) -> tuple[Item, int] | None:
+        """Return what the tokens at `index` can be in a number, and where they end."""
+        if index >= len(self._tokens):
+            return None
+        token = self._tokens[index]
+        match = self._items.match(self._tokens, index)
+        if match is not None:
+            return match.payload, match.last
+        if token.kind is TokenKind.WORD:
+            value = self._compounds.value(token.norm)
+            if value is not None:
+                return Item(value=value), index + 1
+        return None
+
+    def digits(self, index: int) -> Decimal | None:
+        """Return the value of a number token."""
+        if index >= len(self._tokens) or self._tokens[index].kind is not TokenKind.NUMBER:
+            return None
+        return parse_digits(self._tokens[index].text, self._style)
+
+    def adjacent(self, index: int) -> bool:
+        """Whether the token stands directly after the one before it."""
+        return (
+            0 < index < len(self._tokens)
+            and self._tokens[index].start == self._tokens[index - 1].end
+        )
+
+    def glued_capital(self, index: int) -> bool:
+        """Whether a capital letter directly follows the digits (7B, 10M), and no word does."""
+        return self.adjacent(index) and self._tokens[index].text.isupper()
+
+    def is_article(self, first: int, last: int) -> bool:
+        """Whether the tokens are one word that is often no number."""
+        return last == first + 1 and self._tokens[first].norm in self._articles
+
+    def is_weak(self, first: int, last: int) -> bool:
+        """Whether a one-token number word lacks the counting word that the language puts after."""
+        if not self._classifiers or last != first + 1:
+            return False
+        return self._classifiers.match(self._tokens, last) is None
+
+    def _positional(self, index: int) -> Numeral | None:
+        """Read digits written as words in a row: 二〇二五."""
+        if not self._pack.grammar.numbers.positional:
+            return None
+        digits, last = "", index
+        while (held := self.item(last)) is not None and held[0].value is not None:
+            value, end = held[0].value, held[1]
+            if value >= 10 or value != int(value) or end != last + 1:
+                break
+            digits, last = digits + str(int(value)), end
+        following = self.item(last)
+        if len(digits) < 2 or (following is not None and following[0].multiplier is not None):
+            return None
+        return Numeral(
+            index, last, Decimal(digits), digits=False, scaled=False, weak=len(digits) < 4
+        )
+
+
+class _Composer:
+    """Adds up one number from its parts, and stops before what does not compose."""
+
+    def __init__(self, reader: _Reader, first: int) -> None:
+        self._reader = reader
+        self._first = first
+        self._at = first
+        self._total = Decimal(0)
+        self._group: Decimal | None = None
+        self._digits = False
+        self._scaled = False
+        self._power: int | None = None
+        self._bare = False
+        self._short = False
+
+    def compose(self) -> Numeral | None:
+        while self._step():
+            pass
+        if self._at == self._first:
+            return None
+        value = self._total + (self._group or 0)
+        reader = self._reader
+        words = not self._digits and not self._scaled
+        return Numeral(
+            self._first,
+            self._at,
+            value,
+            digits=self._digits,
+            scaled=self._scaled,
+            article=words and reader.is_article(self._first, self._at),
+            weak=self._bare or (words and reader.is_weak(self._first, self._at)),
+            last_power=self._power or 0,
+        )
+
+    def _step(self) -> bool:
+        digits = self._reader.digits(self._at)
+        if digits is not None:
+            return self._add_digits(digits)
+        held = self._reader.item(self._at)
+        if held is None:
+            return False
+        item, end = held
+        if item.half and self._at > self._first:
+            return self._add_half(end)
+        if item.power is not None and (self._group is not None or self._scaled):
+            return self._scale(item, end)
+        if item.multiplier is not None:
+            return self._multiply(item.multiplier, end)
+        if item.value is not None:
+            return self._add(item.value, end)
+        if item.fraction is not None and self._group is None and not self._total:
+            return self._add_fraction(item.fraction, end)
+        if item.power is not None:
+            return self._scale(item, end)
+        return item.joins and self._join(end)
+
+    def _add_digits(self, digits: Decimal) -> bool:
+        if self._group is not None or (self._total and not self._continues(digits)):
+            return False
+        if self._total and self._power is None:
+            return False
+        self._group, self._digits, self._at = digits, True, self._at + 1
+        self._bare = False
+        return True
+
+    def _continues(self, digits: Decimal) -> bool:
+        """Whether digits after a scale go on with the same number: 1亿2000万, 2 millones 300 mil."""
+        following = self._reader.item(self._at + 1)
+        if self._power is None or following is None or following[0].power is None:
+            return False
+        whole = digits * Decimal(10) ** following[0].power
+        return not following[0].short and whole < Decimal(10) ** self._power
+
+    def _add(self, value: Decimal, end: int) -> bool:
+        group = self._group
+        if group is None:
+            if self._total and (self._power is None or value >= Decimal(10) ** self._power):
+                return False
+            if self._scaled and self._digits:
+                return False
+            self._group = value
+        elif self._digits or group == 0 or value >= _place(group):
+            return False
+        else:
+            self._group = group + value
+        self._at, self._bare = end, False
+        return True
+
+    def _multiply(self, factor: Decimal, end: int) -> bool:
+        group = self._group
+        if group is None:
+            self._group = factor
+            self._bare = self._bare or (self._at == self._first and factor > 10)
+        else:
+            pending = group % factor
+            if pending == 0:
+                return False
+            self._group = group - pending + pending * factor
+        self._at = end
+        return True
+
+    def _add_fraction(self, fraction: Decimal, end: int) -> bool:
+        following = self._reader.item(end)
+        if following is None or following[0].power is None or following[0].short:
+            return False
+        self._group, self._at = fraction, end
+        return True
+
+    def _add_half(self, end: int) -> bool:
+        if self._group is not None:
+            self._group += Decimal("0.5")
+        elif self._power is not None:
+            self._total += Decimal("0.5") * Decimal(10) ** self._power
+        self._at = end
+        return True
+
+    def _scale(self, item: Item, end: int) -> bool:
+        power = item.power
+        assert power is not None
+        if self._group is None and not self._scaled:
+            following = self._reader.item(end)
+            if following is None or following[0].power is None or item.short:
+                return False
+            self._group, self._bare = Decimal(1), False
+        if item.short and not (self._digits and self._reader.adjacent(self._at)):
+            return False
+        if self._group is None:
+            # A scale right after a scale multiplies the last one: 1.2万亿, 5 lakh crore.
+            if self._power is None:
+                return False
+            self._total *= Decimal(10) ** power
+            self._power += power
+        else:
+            if self._power is not None and power >= self._power:
+                self._total = (self._total + self._group) * Decimal(10) ** power
+            else:
+                self._total += self._group * Decimal(10) ** power
+            self._power = power
+        self._group, self._scaled, self._at = None, True, end
+        self._bare = False
+        return True
+
+    def _join(self, end: int) -> bool:
+        """Step over a joiner only if a number word that composes follows it."""
+        if self._digits or (self._group is None and not self._total):
+            return False
+        held = self._reader.item(end)
+        if held is None or held[0].value is None or self._reader.digits(end) is not None:
+            return False
+        place = _place(self._group) if self._group else Decimal(10) ** (self._power or 0)
+        if held[0].value >= place:
+            return False
+        self._at = end
+        return self._add(held[0].value, held[1])
+
+
+def _place(value: Decimal) -> Decimal:
+    """Return the place of the last digit that is not zero: 20 has 10, 300 has 100."""
+    place = Decimal(1)
+    while value and value % (place * 10) == 0:
+        place *= 10
+    return place
+
+
+def spoken(tokens: Sequence[Token], numeral: Numeral) -> str:
+    """Return the number as it is written, for messages."""
+    return " ".join(token.text for token in tokens[numeral.first : numeral.last])
