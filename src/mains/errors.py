@@ -9,7 +9,7 @@
       Forbidden (403)      RoleMissing ForeignOrganisation
       Missing (404)        NotFound
       Conflicting (409)    KeyReused AlreadyExists StateConflict StaleFence StaleEpoch QuoteExpired
-                           MeterDecreased MeterConflict
+                           MeterDecreased MeterConflict DraftIncomplete SourceRejected
       Refused (402)        InsufficientFunds NoOffer CeilingExceeded QuotaExceeded
                            NotEligible
       Incompatible (426)   ProtocolUnsupported SchemaMismatch
@@ -205,6 +205,20 @@ class MeterDecreased(Conflicting):
 
 class MeterConflict(Conflicting):
     code = "meter_conflict"
+
+
+class DraftIncomplete(Conflicting):
+    """Fields of a draft are unknown; `unknown` says of each how to fill it."""
+
+    code = "draft_incomplete"
+    hint_default = "Fill them: `mains drafts fill DRAFT NAME=VALUE ...`."
+
+
+class SourceRejected(Conflicting):
+    """Every claim that opened a draft was rejected: nothing is left for it to stand on."""
+
+    code = "source_rejected"
+    hint_default = "Withdraw the draft, or review the claims again: `mains claims why CLAIM`."
 
 
 class Refused(MainsError):

@@ -9,7 +9,15 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from mains.reports.drafts.values import DraftKind, DraftState, KnownDraft, Opening, Place, Placing
+from mains.reports.drafts.values import (
+    DraftKind,
+    DraftState,
+    Fact,
+    KnownDraft,
+    Opening,
+    Place,
+    Placing,
+)
 from mains.reports.values import BlockKind, Bound, Claim, EdgeKind, Relation, Status
 
 VOUCHER_MEASURES: Final = frozenset(
@@ -39,7 +47,7 @@ Spans = Sequence[tuple[int, int]]
 
 
 def openings(
-    claims: Sequence[Claim], relations: Sequence[Relation], paragraphs: Spans = ()
+    claims: Sequence[Claim], relations: Sequence[Relation], sentences: Spans = ()
 ) -> list[Opening]:
     """Return the groups of one document's accepted claims that open drafts, as the text goes."""
     said = [each for each in claims if _speaks(each)]
@@ -48,7 +56,7 @@ def openings(
         *_programmes(said, told),
         *_filings(said, told),
         *_needs(said, told),
-        *_fundings(said, told, paragraphs),
+        *_fundings(said, told, sentences),
     ]
     return sorted(found, key=lambda opening: (_first(opening), opening.key))
 
@@ -70,10 +78,20 @@ def place(
     for draft in same_kind:
         if draft.key != opening.key and not related & draft.sources:
             continue
-        if draft.state is DraftState.COMPLETED and not opening.facts <= draft.facts:
+        if (
+            draft.state is DraftState.COMPLETED
+            and not facts_of(opening.claims, opening.relations) <= draft.facts
+        ):
             return Place(Placing.OPEN, draft.id)
         return Place(Placing.JOIN, draft.id)
     return Place(Placing.OPEN)
+
+
+def facts_of(claims: Iterable[Claim], relations: Iterable[Relation]) -> frozenset[Fact]:
+    """Return what is stated, apart from who says it: a report that repeats it says nothing new."""
+    figures = {(claim.measure or "", claim.value, claim.unit) for claim in claims}
+    said = {(each.predicate, each.subject or "", each.object or "") for each in relations}
+    return frozenset(figures | said)
 
 
 def slug(text: str) -> str:
@@ -211,7 +229,7 @@ def _programme_relations(owner: str, relations: Sequence[Relation]) -> Iterable[
 
 
 def _fundings(
-    claims: Sequence[Claim], relations: Sequence[Relation], paragraphs: Spans
+    claims: Sequence[Claim], relations: Sequence[Relation], sentences: Spans
 ) -> list[Opening]:
     """Group the amounts of one round of one company, with the investors that are told of it."""
     groups: dict[tuple[str, str, str], list[Claim]] = {}
@@ -229,7 +247,7 @@ def _fundings(
     for claim in amounts:
         if is_headline(claim) and (key := _headline_key(claim, groups)) is not None:
             groups.setdefault(key, []).insert(0, claim)
-    told = _investors(relations, groups, paragraphs)
+    told = _investors(relations, groups, sentences)
     return [
         Opening(
             kind=DraftKind.FUNDING,
@@ -271,20 +289,20 @@ def _company_claims(
 
 
 def _investors(
-    relations: Sequence[Relation], groups: Mapping[RoundKey, list[Claim]], paragraphs: Spans
+    relations: Sequence[Relation], groups: Mapping[RoundKey, list[Claim]], sentences: Spans
 ) -> dict[RoundKey, list[Relation]]:
     told: dict[RoundKey, list[Relation]] = {}
     for each in relations:
         if each.predicate not in INVESTOR_PREDICATES:
             continue
-        key = _round_of(each, groups, paragraphs)
+        key = _round_of(each, groups, sentences)
         if key is not None:
             told.setdefault(key, []).append(each)
     return told
 
 
 def _round_of(
-    relation: Relation, groups: Mapping[RoundKey, list[Claim]], paragraphs: Spans
+    relation: Relation, groups: Mapping[RoundKey, list[Claim]], sentences: Spans
 ) -> RoundKey | None:
     """Return the one round that a relation can belong to; None where there are several."""
     company = relation.subject if kind_of(relation.subject) == "org" else None
@@ -295,7 +313,7 @@ def _round_of(
     else:
         return None
     if len(fitting) > 1:
-        near = [span for span in paragraphs if span[0] <= relation.start < span[1]]
+        near = [span for span in sentences if span[0] <= relation.start < span[1]]
         fitting = [
             key
             for key in fitting

@@ -16,6 +16,10 @@ CLAIM_PREFIX: Final = "claim:"
 """`pot=claim:ID` takes a value as that claim states it."""
 
 
+Fact = tuple[str, str, str]
+"""A measure with value and unit, or a predicate with subject and object."""
+
+
 class DraftKind(StrEnum):
     """What a draft becomes once it is completed."""
 
@@ -122,13 +126,6 @@ class Opening:
         claims = frozenset(each.id for each in self.claims)
         return claims | {each.id for each in self.relations}
 
-    @property
-    def facts(self) -> frozenset[tuple[str, str, str]]:
-        """What it states, apart from who says it: a report that repeats it brings nothing new."""
-        figures = {(claim.measure or "", claim.value, claim.unit) for claim in self.claims}
-        said = {(each.predicate, each.subject or "", each.object or "") for each in self.relations}
-        return frozenset(figures | said)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownDraft:
@@ -139,7 +136,7 @@ class KnownDraft:
     key: str
     state: DraftState
     sources: frozenset[str]
-    facts: frozenset[tuple[str, str, str]]
+    facts: frozenset[Fact]
 
 
 class Placing(StrEnum):
