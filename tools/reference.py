@@ -37,6 +37,12 @@ SETTINGS: Final = {
     "organisation_bytes_max": "what one organisation may keep in all",
     "log_bytes_per_task_max": "how much of a task's log is kept",
     "retention_days": "how long logs and artefacts are kept",
+    "report_bytes_max": "the largest report that is taken in; reading has limits of its own",
+    "reports_bytes_max": "what one organisation may file in all",
+    "reading_workers_max": "how many processes read reports at a time",
+    "reading_waiting_max": "how many reports may wait to be read",
+    "reading_seconds_max": "how long one report may be read",
+    "reading_idle_seconds": "how long a reading process waits for the next report",
 }
 
 

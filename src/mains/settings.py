@@ -40,6 +40,12 @@ class Settings:
     organisation_bytes_max: int = 20 * 2**30
     log_bytes_per_task_max: int = 8 * 2**20
     retention_days: int = 90
+    report_bytes_max: int = 100 * 2**20
+    reports_bytes_max: int = 20 * 2**30
+    reading_workers_max: int = 2
+    reading_waiting_max: int = 256
+    reading_seconds_max: int = 300
+    reading_idle_seconds: int = 300
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:

@@ -19,12 +19,13 @@ from mains.ledger import routes as ledger
 from mains.parties import routes as parties
 from mains.parties.door import CallerDependency, TransactionDependency, install_problem_details
 from mains.programmes import routes as programmes
+from mains.reports import routes as reports
 from mains.sites import routes as sites
 from mains.wire.base import Schema
 from mains.wire.jobs import AuditFinding, AuditView, ServerKey
 from mains.wire.parties import Role
 
-AUDITED: Final = ("ledger", "metering", "sites", "programmes", "quotes", "jobs")
+AUDITED: Final = ("ledger", "metering", "sites", "programmes", "quotes", "jobs", "reports")
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -100,6 +101,7 @@ def application(wired: JobsWired, *, background: Lifespan | None = None) -> Fast
         sites.router,
         jobs.router,
         agents.router,
+        reports.router,
     ):
         app.include_router(slice_router)
     install_problem_details(app)

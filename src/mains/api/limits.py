@@ -12,6 +12,9 @@ DOCUMENT_BYTES_MAX: Final = 16 * 2**20
 STREAMED: Final = ("/v1/bundles", "/v1/agent/")
 """Doors that read streams and keep bounds of their own."""
 
+STREAMED_EXACTLY: Final = frozenset({"/v1/reports/documents"})
+"""Such doors whose neighbours take documents only."""
+
 
 class BodyLimit:
     """Refuses documents that are larger than any real one, before they fill the memory."""
@@ -20,7 +23,7 @@ class BodyLimit:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"].startswith(STREAMED):
+        if scope["type"] != "http" or _is_streamed(scope["path"]):
             await self._app(scope, receive, send)
             return
         declared = dict(scope["headers"]).get(b"content-length", b"0")
@@ -38,6 +41,10 @@ class BodyLimit:
             return message
 
         await self._app(scope, bounded, send)
+
+
+def _is_streamed(path: str) -> bool:
+    return path.startswith(STREAMED) or path in STREAMED_EXACTLY
 
 
 def _too_long() -> RequestInvalid:

@@ -22,7 +22,7 @@ from mains.daemon.opening import opened
 from mains.daemon.wiring import wire
 from mains.errors import Unavailable
 from mains.jobs import views
-from mains.jobs.door import JobsWired
+from mains.reports.door import ReportsWired
 from mains.settings import Settings
 
 LOADS_SECONDS: Final = 1.0
@@ -52,7 +52,7 @@ async def serve(settings: Settings) -> None:
     await database.close()
 
 
-def background(wired: JobsWired) -> Lifespan:
+def background(wired: ReportsWired) -> Lifespan:
     """Return the tasks that run beside the routes: intake, loads, news."""
 
     @asynccontextmanager
@@ -67,11 +67,12 @@ def background(wired: JobsWired) -> Lifespan:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await wired.shelf.reading.close()
 
     return running
 
 
-async def _refresh_loads(wired: JobsWired) -> None:
+async def _refresh_loads(wired: ReportsWired) -> None:
     """Keep what quotes say of start times about a second old, off everybody's path."""
     while True:
         try:

@@ -6,17 +6,19 @@ from uuid import UUID
 from mains.blobs import Store
 from mains.clock import Clock
 from mains.db import Database
-from mains.jobs.door import JobsWired
 from mains.jobs.intake import Intake
 from mains.jobs.secrets import SecretBox
 from mains.jobs.submission import Terms
 from mains.parties import keyfiles
 from mains.quotes.rules import Load
+from mains.reports.door import ReportsWired
+from mains.reports.library import Shelf
+from mains.reports.reading_pool import ReadingLimits, ReadingPool
 from mains.settings import Settings
 from mains.wire import dsse
 
 
-def wire(*, database: Database, settings: Settings, clock: Clock) -> JobsWired:
+def wire(*, database: Database, settings: Settings, clock: Clock) -> ReportsWired:
     """Return what the API's routes work with; the keys are made on the first start."""
     settings.keys.mkdir(mode=0o700, parents=True, exist_ok=True)
     box = SecretBox.from_file(settings.keys / "secrets")
@@ -25,7 +27,7 @@ def wire(*, database: Database, settings: Settings, clock: Clock) -> JobsWired:
         quote_validity=timedelta(seconds=settings.quote_validity_seconds),
         queue_deadline=timedelta(seconds=settings.queue_deadline_seconds),
     )
-    return JobsWired(
+    return ReportsWired(
         database=database,
         clock=clock,
         settings=settings,
@@ -35,4 +37,24 @@ def wire(*, database: Database, settings: Settings, clock: Clock) -> JobsWired:
         box=box,
         loads=loads,
         intake=Intake(database=database, clock=clock, box=box, terms=terms, loads=loads),
+        shelf=_shelf(database, settings),
+    )
+
+
+def _shelf(database: Database, settings: Settings) -> Shelf:
+    """Documents have a store of their own: what jobs leave is dropped after its retention."""
+    limits = ReadingLimits(
+        workers_max=settings.reading_workers_max,
+        waiting_max=settings.reading_waiting_max,
+        seconds_max=settings.reading_seconds_max,
+        idle_seconds=settings.reading_idle_seconds,
+    )
+    url = settings.blobs_url
+    return Shelf(
+        database=database,
+        contents=Store.open(f"{url.rstrip('/')}/reports" if url else settings.home / "reports"),
+        reading=ReadingPool(limits),
+        incoming=settings.home / "incoming",
+        document_bytes_max=settings.report_bytes_max,
+        organisation_bytes_max=settings.reports_bytes_max,
     )
