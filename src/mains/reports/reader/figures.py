@@ -81,6 +81,8 @@ class Quantity:
     """The bound was taken over from the amount before the brackets."""
     per: str | None = None
     """What the figure is per, as written: "per year"."""
+    scale: Decimal = Decimal(1)
+    """What the written number was multiplied by: magnitude and the unit's own power."""
     in_word: bool = False
     """The number is a part of a longer word (Fünf|jahresplan)."""
 

@@ -310,9 +310,11 @@ class _Reader:
             and self._tokens[index].start == self._tokens[index - 1].end
         )
 
-    def glued_capital(self, index: int) -> bool:
-        """Whether a capital letter directly follows the digits (7B, 10M), and no word does."""
-        return self.adjacent(index) and self._tokens[index].text.isupper()
+    def takes_short(self, index: int, end: int) -> bool:
+        """Whether a letter can be a scale: glued to the digits (7B), or to a currency (75 M€)."""
+        following = self._tokens[end] if end < len(self._tokens) else None
+        currency = following is not None and following.kind is TokenKind.CURRENCY
+        return self.adjacent(index) or (currency and self.adjacent(end))
 
     def is_article(self, first: int, last: int) -> bool:
         """Whether the tokens are one word that is often no number."""
@@ -466,7 +468,7 @@ class _Composer:
             if following is None or following[0].power is None or item.short:
                 return False
             self._group, self._bare = Decimal(1), False
-        if item.short and not (self._digits and self._reader.adjacent(self._at)):
+        if item.short and not (self._digits and self._reader.takes_short(self._at, end)):
             return False
         if self._group is None:
             # A scale right after a scale multiplies the last one: 1.2万亿, 5 lakh crore.

@@ -1,0 +1,276 @@
+"""Bounds, ranges and conversions: what stands beside and between quantities."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from mains.reports.packs import Pack, PhraseMatcher, Token, TokenKind
+from mains.reports.packs.models import BoundWords
+from mains.reports.reader.figures import Quantity, QuantityKind
+from mains.reports.values import Bound
+
+FILLERS_MAX: Final = 3
+OPENERS: Final = "(（[［"
+PAIR_GAP_TOKENS_MAX: Final = 3
+SHARED_SCALE_BELOW: Final = 1000
+CHANGE_REACH_TOKENS: Final = 6
+DASHES: Final = "-–—‑~～"
+UNBOUNDED: Final = frozenset(
+    {
+        QuantityKind.NAME_NUMBER,
+        QuantityKind.VAGUE,
+        QuantityKind.SUPERLATIVE,
+        QuantityKind.RANK,
+        QuantityKind.YEAR,
+        QuantityKind.ORDINAL,
+    }
+)
+
+
+class BoundMatchers:
+    """The bound words of a pack; made once per pack."""
+
+    def __init__(self, pack: Pack) -> None:
+        words = pack.grammar.bounds
+        tokenizer = pack.tokenizer
+        self.before = PhraseMatcher([*_phrases(words), *_phrases(pack.root.bounds)], tokenizer)
+        self.after = PhraseMatcher(
+            [*_phrases(words.after), *_phrases(pack.root.bounds.after)], tokenizer
+        )
+        self.fillers = PhraseMatcher([(phrase, True) for phrase in words.fillers], tokenizer)
+        self.no_bounds = PhraseMatcher([(phrase, True) for phrase in words.not_bounds], tokenizer)
+        self.no_duration = PhraseMatcher([(phrase, True) for phrase in words.not_before], tokenizer)
+        ranges = pack.grammar.ranges
+        self.range_to = PhraseMatcher([(f"{word}=", True) for word in ranges.to], tokenizer)
+        self.range_pairs = [
+            (
+                PhraseMatcher([(f"{opener}=", True)], tokenizer),
+                PhraseMatcher([(f"{middle}=", True)], tokenizer),
+            )
+            for opener, middle in ranges.between
+        ]
+        self.dash = ranges.dash
+        self.change = PhraseMatcher(
+            [(phrase, True) for phrases in pack.grammar.change.values() for phrase in phrases],
+            tokenizer,
+        )
+        joins = (*pack.grammar.clauses.conjunctions, ",", "，", "、")
+        self.joins = PhraseMatcher([(phrase, True) for phrase in joins], tokenizer)
+
+
+def _phrases(words: BoundWords) -> list[tuple[str, Bound]]:
+    return [
+        *((phrase, Bound.AT_LEAST) for phrase in words.at_least),
+        *((phrase, Bound.MORE_THAN) for phrase in words.more_than),
+        *((phrase, Bound.AT_MOST) for phrase in words.at_most),
+        *((phrase, Bound.AT_MOST) for phrase in words.less_than),
+        *((phrase, Bound.UP_TO) for phrase in words.up_to),
+        *((phrase, Bound.ABOUT) for phrase in words.about),
+    ]
+
+
+def bounded(
+    found: Sequence[Quantity], tokens: Sequence[Token], pack: Pack, taken: set[int]
+) -> list[Quantity]:
+    """Return the quantities with the bound words beside them, which their spans take in."""
+    matchers = pack.derive(BoundMatchers)
+    blocked = {
+        index
+        for match in matchers.no_bounds.find(tokens)
+        for index in range(match.first, match.last)
+    }
+    numbers = {index for held in found for index in range(held.number_first, held.number_last)}
+    used = taken | numbers
+    result: list[Quantity] = []
+    for held in found:
+        if held.kind in UNBOUNDED or held.in_word:
+            result.append(held)
+            continue
+        before = _before(held, tokens, matchers, blocked | used)
+        after = _after(held, tokens, matchers, blocked | used)
+        result.append(_with_bound(held, tokens, before, after))
+    return result
+
+
+def _before(
+    held: Quantity, tokens: Sequence[Token], matchers: BoundMatchers, barred: set[int]
+) -> tuple[Bound, int] | None:
+    at = held.first
+    for _ in range(FILLERS_MAX):
+        match = matchers.before.ending_at(tokens, at)
+        if match is not None and not barred & set(range(match.first, match.last)):
+            none = matchers.no_duration.match(tokens, match.first)
+            if held.kind is QuantityKind.DURATION and none is not None and none.last == match.last:
+                return None
+            return match.payload, match.first
+        filler = matchers.fillers.ending_at(tokens, at)
+        if filler is None:
+            return None
+        at = filler.first
+    return None
+
+
+def _after(
+    held: Quantity, tokens: Sequence[Token], matchers: BoundMatchers, barred: set[int]
+) -> tuple[Bound, int, int] | None:
+    """Return the bound word after the figure or, in its middle, after the number."""
+    for at in (held.last, held.number_last, held.last + 1):
+        glued = at <= held.last or (at - 1 < len(tokens) and tokens[at - 1].kind is TokenKind.HAN)
+        match = matchers.after.match(tokens, at) if glued and at < len(tokens) else None
+        if match is not None and not barred & set(range(match.first, match.last)):
+            return match.payload, match.first, match.last
+    return None
+
+
+def _with_bound(
+    held: Quantity,
+    tokens: Sequence[Token],
+    before: tuple[Bound, int] | None,
+    after: tuple[Bound, int, int] | None,
+) -> Quantity:
+    first, last, bound = held.first, held.last, held.bound
+    if after is not None:
+        bound, last = after[0], max(held.last, after[2])
+    if before is not None:
+        bound, first = before
+    return _respan(replace(held, bound=bound), tokens, first, last)
+
+
+def _respan(held: Quantity, tokens: Sequence[Token], first: int, last: int) -> Quantity:
+    return replace(
+        held, first=first, last=last, start=tokens[first].start, end=tokens[last - 1].end
+    )
+
+
+def ranged(found: Sequence[Quantity], tokens: Sequence[Token], pack: Pack) -> list[Quantity]:
+    """Return the quantities with ranges marked, and units shared between neighbours."""
+    matchers = pack.derive(BoundMatchers)
+    result = list(found)
+    for index in range(len(result) - 1, 0, -1):
+        low, high = result[index - 1], result[index]
+        if low.kind in UNBOUNDED or high.kind in UNBOUNDED:
+            continue
+        between = tuple(tokens[low.last : high.first])
+        if len(between) > FILLERS_MAX + 1:
+            continue
+        low, high = (
+            _shared(low, high)
+            if _is_short_list(between, matchers, tokens, low, high)
+            else (low, high)
+        )
+        if _is_range(low, high, tokens, matchers):
+            low, high = _ends(low, high, index)
+        result[index - 1], result[index] = low, high
+    return result
+
+
+def _is_short_list(
+    between: Sequence[Token],
+    matchers: BoundMatchers,
+    tokens: Sequence[Token],
+    low: Quantity,
+    high: Quantity,
+) -> bool:
+    if len(between) == 1 and between[0].text in DASHES:
+        return True
+    for matcher in (matchers.joins, matchers.range_to, *(pair[1] for pair in matchers.range_pairs)):
+        match = matcher.match(tokens, low.last)
+        if match is not None and match.last == high.first:
+            return True
+    return False
+
+
+def _shared(low: Quantity, high: Quantity) -> tuple[Quantity, Quantity]:
+    """Share the unit, and in a list also the scale, that only one of two neighbours has."""
+    if low.unit is None and high.unit is not None and high.kind is not QuantityKind.RATIO:
+        value = low.value
+        if value < SHARED_SCALE_BELOW:
+            value *= high.scale
+        low = replace(low, unit=high.unit, kind=high.kind, value=value, scale=high.scale)
+    elif (
+        low.unit is not None
+        and high.unit is None
+        and low.kind
+        in (
+            QuantityKind.MONEY,
+            QuantityKind.PERCENT,
+        )
+    ):
+        if low.kind is QuantityKind.MONEY and low.scale == 1 and high.scale > 1:
+            if low.value < SHARED_SCALE_BELOW:
+                low = replace(low, value=low.value * high.scale, scale=high.scale)
+            high = replace(high, unit=low.unit, kind=low.kind)
+    elif low.unit is None and high.unit is None and low.scale == 1 < high.scale:
+        if low.value < SHARED_SCALE_BELOW:
+            low = replace(low, value=low.value * high.scale, scale=high.scale)
+    return low, high
+
+
+def _is_range(
+    low: Quantity, high: Quantity, tokens: Sequence[Token], matchers: BoundMatchers
+) -> bool:
+    if low.unit != high.unit or low.value >= high.value:
+        return False
+    between = tokens[low.last : high.first]
+    if matchers.dash and len(between) == 1 and between[0].text in DASHES:
+        return True
+    for opener, middle in matchers.range_pairs:
+        match = middle.match(tokens, low.last)
+        if match is None or match.last != high.first:
+            continue
+        opened = opener.ending_at(tokens, low.first)
+        if opened is not None and not _changes(tokens, opened.first, matchers):
+            return True
+    match = matchers.range_to.match(tokens, low.last)
+    if match is None or match.last != high.first:
+        return False
+    return not any(
+        opener.ending_at(tokens, low.first) is not None
+        for opener, middle in matchers.range_pairs
+        if middle.match(tokens, low.last) is not None
+    )
+
+
+def _changes(tokens: Sequence[Token], index: int, matchers: BoundMatchers) -> bool:
+    """Whether a verb of change stands before: rose from 5 to 10 is no range."""
+    return any(
+        matchers.change.match(tokens, at) is not None
+        for at in range(max(0, index - CHANGE_REACH_TOKENS), index)
+    )
+
+
+def _ends(low: Quantity, high: Quantity, index: int) -> tuple[Quantity, Quantity]:
+    return (
+        replace(low, bound=Bound.AT_LEAST, range_of=index),
+        replace(high, bound=Bound.AT_MOST, range_of=index - 1),
+    )
+
+
+def paired(found: Sequence[Quantity], tokens: Sequence[Token]) -> list[Quantity]:
+    """Return the quantities with conversions in brackets paired, and their bounds inherited."""
+    result = list(found)
+    for index in range(1, len(result)):
+        amount, other = result[index - 1], result[index]
+        if not _restates(amount, other):
+            continue
+        between = tokens[amount.last : other.first]
+        bracket = next((i for i, token in enumerate(between) if token.text in OPENERS), None)
+        if bracket is None or bracket > PAIR_GAP_TOKENS_MAX or len(between) - bracket > 2:
+            continue
+        if other.bound is Bound.EXACT and amount.bound is not Bound.EXACT:
+            other = replace(other, bound=amount.bound, inherited=True)
+        result[index - 1] = replace(amount, pair=index)
+        result[index] = replace(other, pair=index - 1)
+    return result
+
+
+def _restates(amount: Quantity, other: Quantity) -> bool:
+    if amount.kind is QuantityKind.MONEY and other.kind is QuantityKind.MONEY:
+        return amount.unit != other.unit
+    return (
+        amount.kind is QuantityKind.MEASURE
+        and amount.unit == other.unit
+        and amount.value == other.value
+    )

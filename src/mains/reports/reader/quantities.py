@@ -1,0 +1,458 @@
+"""Quantities: the figures, ranks and ratios of a sentence, with unit and bound.
+
+    found = figures(sentence, pack, anchor_year=2025, money="CNY")
+    found.quantities, found.periods
+
+`anchor_year` completes dates without a year, and `money` is the currency of the paragraph's last
+amount, which "15 million in the year before" takes over. Both are optional.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Final
+
+from mains.reports.packs import Pack, PhraseMatcher, Token, TokenKind
+from mains.reports.reader.bounds import bounded, paired, ranged
+from mains.reports.reader.figures import Figures, PeriodMention, Quantity, QuantityKind
+from mains.reports.reader.numerals import Numeral, numerals
+from mains.reports.reader.ordinals import Ordinal, Rank, ordinals, ranks
+from mains.reports.reader.periods import find_periods
+from mains.reports.reader.text import Sentence
+from mains.reports.reader.units import Unit, Units
+
+MONEY_POWER_MIN: Final = 6
+NAME_NUMBER_BELOW: Final = 100
+SHARE_OF_MAX: Final = 100
+SHARE_PLACES: Final = Decimal("0.01")
+PHONE_PARTS_MIN: Final = 3
+
+
+@dataclass(slots=True)
+class _Found:
+    """What was found so far, and the tokens that are spoken for."""
+
+    tokens: Sequence[Token]
+    taken: set[int]
+    quantities: list[Quantity] = field(default_factory=list)
+
+    def free(self, first: int, last: int) -> bool:
+        return not any(index in self.taken for index in range(first, last))
+
+    def take(self, first: int, last: int) -> None:
+        self.taken.update(range(first, last))
+
+    def add(
+        self,
+        first: int,
+        last: int,
+        value: Decimal,
+        unit: str | None,
+        kind: QuantityKind,
+        *,
+        number: tuple[int, int] | None = None,
+        scale: Decimal = Decimal(1),
+    ) -> None:
+        """Add a quantity over the tokens [first, last), which are then spoken for."""
+        at = number or (first, last)
+        self.take(first, last)
+        self.quantities.append(
+            Quantity(
+                start=self.tokens[first].start,
+                end=self.tokens[last - 1].end,
+                first=first,
+                last=last,
+                number_first=at[0],
+                number_last=at[1],
+                value=value,
+                unit=unit,
+                kind=kind,
+                scale=scale,
+            )
+        )
+
+
+def quantities(sentence: Sentence, pack: Pack) -> list[Quantity]:
+    """Return the figures of the sentence, left to right."""
+    return list(figures(sentence, pack).quantities)
+
+
+def figures(
+    sentence: Sentence, pack: Pack, anchor_year: int | None = None, money: str | None = None
+) -> Figures:
+    """Return the figures and the periods of the sentence, each left to right."""
+    tokens = sentence.tokens
+    numbers = numerals(sentence, pack)
+    ranked = ordinals(sentence, pack, numbers)
+    times = find_periods(sentence, pack, numbers, ranked, anchor_year)
+    found = _Found(tokens, {i for time in times for i in range(time.first, time.last)})
+    _add_founded(found, times)
+    _add_codes(found, sentence, numbers)
+    _add_names(found, pack, numbers, ranked)
+    _add_consecutive(found, pack, numbers, ranked)
+    _add_ratios(found, pack, numbers, ranked)
+    _add_ranks(found, ranks(sentence, pack, ranked, numbers), ranked)
+    _add_numbers(found, pack, numbers)
+    _add_vague(found, pack)
+    found.quantities.sort(key=lambda held: (held.first, held.last))
+    held = ranged(found.quantities, tokens, pack)
+    held = _with_money(held, tokens, pack, money)
+    held = _rangeless_bounds(held, bounded(held, tokens, pack, found.taken))
+    return Figures(tuple(paired(held, tokens)), tuple(times))
+
+
+def _rangeless_bounds(before: Sequence[Quantity], after: Sequence[Quantity]) -> list[Quantity]:
+    """Keep the ends of ranges as they are: their words are the range's own."""
+    return [
+        old if old.range_of is not None else new for old, new in zip(before, after, strict=True)
+    ]
+
+
+def _add_founded(found: _Found, times: Sequence[PeriodMention]) -> None:
+    for time in times:
+        if time.founded and time.period is not None:
+            year = Decimal(time.period[:4]) if time.period[:4].isdecimal() else None
+            if year is not None:
+                found.add(time.first, time.last, year, "year", QuantityKind.YEAR)
+
+
+def _add_codes(found: _Found, sentence: Sentence, numbers: Sequence[Numeral]) -> None:
+    """Add numbers that are parts of names by their look: R1, GPT-4, phones, section numbers."""
+    tokens = sentence.tokens
+    for index, token in enumerate(tokens):
+        digits = re.search(r"\d+", token.text) if token.kind is TokenKind.WORD else None
+        if digits is not None and found.free(index, index + 1):
+            found.add(
+                index,
+                index + 1,
+                Decimal(digits.group()),
+                "ordinal",
+                QuantityKind.NAME_NUMBER,
+            )
+            held = found.quantities[-1]
+            found.quantities[-1] = replace(
+                held,
+                start=token.start + digits.start(),
+                end=token.start + digits.end(),
+                in_word=True,
+            )
+    _add_runs(found, tokens)
+    for number in numbers:
+        if not number.digits or number.scaled or not found.free(number.first, number.last):
+            continue
+        if _is_section(tokens, number, sentence) or _is_product(tokens, number):
+            found.add(number.first, number.last, number.value, "ordinal", QuantityKind.NAME_NUMBER)
+
+
+def _add_runs(found: _Found, tokens: Sequence[Token]) -> None:
+    """Add phone numbers and the like: runs of digits with hyphens, or a leading zero."""
+    index = 0
+    while index < len(tokens):
+        last, parts = index, 0
+        while last < len(tokens) and tokens[last].kind is TokenKind.NUMBER:
+            parts += 1
+            last += 1
+            if last + 1 < len(tokens) and tokens[last].text in "-/" and _glued(tokens, last):
+                last += 1
+        joined = tokens[index:last]
+        hyphens = sum(token.text in "-/" for token in joined)
+        zero = bool(joined) and joined[0].text.startswith("0") and joined[0].text[1:].isdecimal()
+        if (parts >= PHONE_PARTS_MIN and hyphens) or (zero and len(joined[0].text) > 2):
+            if found.free(index, last):
+                digits = re.sub(r"\D", "", "".join(token.text for token in joined))
+                found.add(index, last, Decimal(digits), "ordinal", QuantityKind.NAME_NUMBER)
+        index = max(last, index + 1)
+
+
+def _glued(tokens: Sequence[Token], index: int) -> bool:
+    return (
+        tokens[index].start == tokens[index - 1].end
+        and tokens[index + 1].kind is TokenKind.NUMBER
+        and tokens[index + 1].start == tokens[index].end
+    )
+
+
+def _is_section(tokens: Sequence[Token], number: Numeral, sentence: Sentence) -> bool:
+    if number.first != 0 or sentence.start != sentence.paragraph or number.last >= len(tokens):
+        return False
+    return tokens[number.last].text in (".", ")", "、") and number.value < NAME_NUMBER_BELOW
+
+
+def _is_product(tokens: Sequence[Token], number: Numeral) -> bool:
+    """Whether the number belongs to the name before it: GPT-4, YandexGPT 5, MareNostrum 5."""
+    if number.first == 0:
+        return False
+    before = tokens[number.first - 1]
+    if before.text in "-‑" and number.first > 1 and before.end == tokens[number.first].start:
+        name = tokens[number.first - 2]
+        return name.kind is TokenKind.WORD and name.end == before.start and name.text[0].isupper()
+    inner = before.kind is TokenKind.WORD and any(c.isupper() for c in before.text[1:])
+    latin = inner and before.text.isascii() and len(before.text) > 1
+    if not latin or number.value >= NAME_NUMBER_BELOW:
+        return False
+    after = tokens[number.last] if number.last < len(tokens) else None
+    close = tokens[number.first].start - before.end <= 1
+    named = after is None or after.text[0].isupper() or after.kind is not TokenKind.WORD
+    unit = after is not None and (after.kind is TokenKind.CURRENCY or after.text in "%％")
+    return close and named and not unit and "." not in before.text
+
+
+def _names(pack: Pack) -> PhraseMatcher[QuantityKind]:
+    words, kinds = pack.grammar, QuantityKind
+    return PhraseMatcher(
+        [
+            *((phrase, kinds.NAME_NUMBER) for phrase in words.names.plans),
+            *((phrase, kinds.NAME_NUMBER) for phrase in words.names.products),
+            *((phrase, kinds.NAME_NUMBER) for phrase in words.names.sections),
+            *((phrase, kinds.QUALIFIER) for phrase in words.numbers.qualifiers),
+            *((phrase, kinds.QUALIFIER) for phrase in pack.root.numbers.qualifiers),
+            *((phrase, kinds.QUALIFIER) for phrase in words.periods.times),
+            *((phrase, kinds.QUALIFIER) for phrase in words.periods.ages),
+        ],
+        pack.tokenizer,
+    )
+
+
+def _slots(numbers: Sequence[Numeral], ranked: Sequence[Ordinal]) -> dict[str, dict[int, int]]:
+    spans = {number.first: number.last for number in numbers}
+    return {
+        "n": spans,
+        "n2": spans,
+        "ordinal": {ordinal.first: ordinal.last for ordinal in ranked},
+    }
+
+
+def _add_names(
+    found: _Found, pack: Pack, numbers: Sequence[Numeral], ranked: Sequence[Ordinal]
+) -> None:
+    values = {number.first: number.value for number in numbers}
+    values |= {ordinal.first: Decimal(ordinal.value) for ordinal in ranked}
+    for match in pack.derive(_names).find(found.tokens, _slots(numbers, ranked)):
+        held = [(first, last) for _, first, last in match.slots if found.free(first, last)]
+        for first, last in held:
+            found.add(first, last, values[first], "ordinal", match.payload)
+        whole = [number for number in numbers if match.first <= number.first < match.last]
+        if not match.slots and found.free(match.first, match.last):
+            value = whole[0].value if whole else Decimal(1)
+            found.add(match.first, match.last, value, None, match.payload)
+    for index, (length, value) in _compounds(found, pack).items():
+        if not found.free(index, index + 1):
+            continue
+        found.add(index, index + 1, value, "year", QuantityKind.NAME_NUMBER)
+        quantity = found.quantities[-1]
+        found.quantities[-1] = replace(quantity, end=quantity.start + length, in_word=True)
+
+
+def _compounds(found: _Found, pack: Pack) -> dict[int, tuple[int, Decimal]]:
+    """Return the tokens that begin with a number and go on as a name (Fünf|jahresplan)."""
+    stems = tuple(
+        pack.tokenizer.normalise(stem.rstrip("*")) for stem in pack.grammar.names.compounds
+    )
+    words = {**pack.grammar.numbers.words, **pack.grammar.numbers.combining}
+    held: dict[int, tuple[int, Decimal]] = {}
+    if not stems:
+        return held
+    for index, token in enumerate(found.tokens):
+        at = min((token.norm.find(stem) for stem in stems if token.norm.find(stem) > 0), default=0)
+        value = words.get(token.norm[:at])
+        if at and value is not None:
+            held[index] = (at, value)
+    return held
+
+
+def _consecutive(pack: Pack) -> PhraseMatcher[bool]:
+    return PhraseMatcher(
+        [(phrase, True) for phrase in pack.grammar.periods.consecutive], pack.tokenizer
+    )
+
+
+def _add_consecutive(
+    found: _Found, pack: Pack, numbers: Sequence[Numeral], ranked: Sequence[Ordinal]
+) -> None:
+    values = {number.first: number.value for number in numbers}
+    values |= {ordinal.first: Decimal(ordinal.value) for ordinal in ranked}
+    for match in pack.derive(_consecutive).find(found.tokens, _slots(numbers, ranked)):
+        first, last = match.slots[0][1:]
+        if found.free(match.first, match.last):
+            found.add(
+                match.first,
+                match.last,
+                values[first],
+                "year",
+                QuantityKind.DURATION,
+                number=(first, last),
+            )
+
+
+def _factors(pack: Pack) -> PhraseMatcher[tuple[str, bool]]:
+    words = pack.grammar.numbers
+    return PhraseMatcher(
+        [
+            *((phrase, (factor, False)) for phrase, factor in words.ratios.items()),
+            *((phrase, (factor, True)) for phrase, factor in words.shares.items()),
+        ],
+        pack.tokenizer,
+    )
+
+
+def _add_ratios(
+    found: _Found, pack: Pack, numbers: Sequence[Numeral], ranked: Sequence[Ordinal]
+) -> None:
+    slots = _slots(numbers, ranked)
+    slots["word"] = {i: i + 1 for i, token in enumerate(found.tokens) if token.is_word}
+    values = {number.first: number.value for number in numbers}
+    values |= {ordinal.first: Decimal(ordinal.value) for ordinal in ranked}
+    for match in pack.derive(_factors).find(found.tokens, slots):
+        formula, share = match.payload
+        filled = {name: values[at] for name, at, _ in match.slots if name != "word"}
+        value = _evaluate(formula, filled)
+        if value is None or not found.free(match.first, match.last):
+            continue
+        if any(n.scaled for n in numbers if match.first <= n.first < match.last):
+            continue
+        if share and 0 < value <= 1:
+            found.add(
+                match.first,
+                match.last,
+                (value * 100).quantize(SHARE_PLACES).normalize() + 0,
+                "percent",
+                QuantityKind.PERCENT,
+            )
+        elif not share and value > 0:
+            found.add(match.first, match.last, value, "ratio", QuantityKind.RATIO)
+
+
+def _evaluate(formula: str, filled: dict[str, Decimal]) -> Decimal | None:
+    """Return the value of a pack's formula: 3, n, n+1, 1/n, n/n2, 2^n; None if it makes none."""
+
+    def term(text: str) -> Decimal | None:
+        if text == "n":
+            # An ordinal may fill the place: every tenth.
+            return filled.get("n", filled.get("ordinal"))
+        return filled.get(text) if text == "n2" else Decimal(text)
+
+    for sign in "/+^":
+        if sign in formula:
+            left, right = (term(part) for part in formula.split(sign))
+            if left is None or right is None or (sign == "/" and not 0 < right <= SHARE_OF_MAX):
+                return None
+            if sign == "/":
+                return left / right
+            return left + right if sign == "+" else left ** int(right)
+    return term(formula)
+
+
+def _add_ranks(found: _Found, ranked: Sequence[Rank], placed: Sequence[Ordinal]) -> None:
+    for rank in ranked:
+        if found.free(rank.first, rank.last):
+            kind = QuantityKind.SUPERLATIVE if rank.superlative else QuantityKind.RANK
+            found.add(rank.first, rank.last, Decimal(rank.value), "ordinal", kind)
+    for ordinal in placed:
+        if found.free(ordinal.first, ordinal.last):
+            found.add(
+                ordinal.first,
+                ordinal.last,
+                Decimal(ordinal.value),
+                "ordinal",
+                QuantityKind.ORDINAL,
+            )
+
+
+def _add_numbers(found: _Found, pack: Pack, numbers: Sequence[Numeral]) -> None:
+    units = pack.derive(Units)
+    tokens = found.tokens
+    for number in numbers:
+        if not found.free(number.first, number.last) or _is_clock(tokens, number):
+            continue
+        before = units.currency_before(tokens, number.first)
+        if before is not None and not found.free(before.first, before.last):
+            before = None
+        after = units.after(tokens, number.last, scaled=number.scaled)
+        if after is not None and not found.free(after.first, after.last):
+            after = None
+        if before is None and after is None and (number.article or number.weak):
+            continue
+        if number.article and after is not None and after.kind is QuantityKind.DURATION:
+            continue
+        _add_number(found, number, before, after)
+
+
+def _is_clock(tokens: Sequence[Token], number: Numeral) -> bool:
+    """Whether the number is part of a time of day or a score: 10:30."""
+
+    def beside(mark: int, other: int) -> bool:
+        return (
+            0 <= mark < len(tokens)
+            and 0 <= other < len(tokens)
+            and tokens[mark].text == ":"
+            and tokens[other].kind is TokenKind.NUMBER
+            and abs(tokens[other].start - tokens[mark].start) <= 2
+        )
+
+    return beside(number.last, number.last + 1) or beside(number.first - 1, number.first - 2)
+
+
+def _add_number(found: _Found, number: Numeral, before: Unit | None, after: Unit | None) -> None:
+    first, last = number.first, number.last
+    unit = after
+    if before is not None and (after is None or after.kind is not QuantityKind.MONEY):
+        unit, first = before, before.first
+    elif before is not None and after is not None and after.name == before.name:
+        first = before.first
+    if after is not None and unit is after:
+        last = after.last
+    factor = unit.factor if unit is not None else Decimal(1)
+    found.add(
+        first,
+        last,
+        number.value * factor,
+        unit.name if unit is not None else None,
+        unit.kind if unit is not None else QuantityKind.COUNT,
+        number=(number.first, number.last),
+        scale=Decimal(10) ** number.last_power * factor,
+    )
+
+
+def _vague(pack: Pack) -> PhraseMatcher[bool]:
+    return PhraseMatcher(
+        [(f"{phrase}=", True) for phrase in pack.grammar.numbers.vague], pack.tokenizer
+    )
+
+
+def _add_vague(found: _Found, pack: Pack) -> None:
+    for match in pack.derive(_vague).find(found.tokens):
+        if found.free(match.first, match.last):
+            found.add(match.first, match.last, Decimal(1), None, QuantityKind.VAGUE)
+
+
+def _closed_words(pack: Pack) -> PhraseMatcher[bool]:
+    words = pack.grammar
+    held = words.prepositions
+    phrases = (*held.in_, *held.by, *held.from_, *held.to, *held.for_, *held.with_)
+    clauses = words.clauses
+    phrases += (*clauses.conjunctions, *clauses.relative, *clauses.subordinators, *words.per)
+    return PhraseMatcher(
+        [(phrase if phrase.endswith(("=", "*")) else f"{phrase}=", True) for phrase in phrases],
+        pack.tokenizer,
+    )
+
+
+def _with_money(
+    found: Sequence[Quantity], tokens: Sequence[Token], pack: Pack, money: str | None
+) -> list[Quantity]:
+    """Give bare millions, which count no noun, the currency of the amount before them."""
+    closed = pack.derive(_closed_words)
+    result: list[Quantity] = []
+    for held in found:
+        if held.kind is QuantityKind.MONEY:
+            money = held.unit
+        alone = held.last >= len(tokens) or tokens[held.last].kind is TokenKind.PUNCTUATION
+        large = held.scale >= Decimal(10) ** MONEY_POWER_MIN
+        if money is not None and held.kind is QuantityKind.COUNT and large:
+            if alone or closed.match(tokens, held.last) is not None:
+                held = replace(held, unit=money, kind=QuantityKind.MONEY)
+        result.append(held)
+    return result
