@@ -100,8 +100,10 @@ def missing(found: Mapping[str, Field]) -> dict[str, str]:
 
 def is_grounded(material: Material, *, founding_claims: int) -> bool:
     """Say whether anything that opened the draft still stands, of so many founding claims."""
-    founding = [each for each in material.claims if each.id not in material.later]
-    return bool(founding) if founding_claims else bool(material.relations)
+    if not founding_claims:
+        return bool(material.relations)
+    founding = (each for each in material.claims if each.id not in material.later)
+    return any(True for each in founding for _ in _claim_says(material.kind, each))
 
 
 def refill(material: Material, given: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
@@ -186,23 +188,24 @@ def amount_as_stated(claim: Claim) -> str:
 
 
 def _claim_says(kind: DraftKind, claim: Claim) -> Iterable[tuple[str, str]]:
-    """Yield the fields that a claim speaks of, and what it says."""
+    """Yield the fields that a claim speaks of, if a review did not move it away."""
     measure = claim.measure or ""
     name = CLAIM_FIELDS[kind].get(measure)
+    if measure == GRANT_MEASURE and kind is DraftKind.PROGRAMME:
+        name = "limit" if claim.bound in LIMITS else "other_amounts"
+    if name is None:
+        return
+    yield name, amount_as_stated(claim) if name in AS_STATED else claim.value
     if kind is DraftKind.PROGRAMME:
-        if measure == GRANT_MEASURE:
-            name = "limit" if claim.bound in LIMITS else "other_amounts"
-        if measure != "subsidy_rate":
+        if name != "rate":
             yield "currency", claim.unit
         if kind_of(claim.subject) != "programme":
             yield "authority", claim.subject or ""
-    if kind is DraftKind.FUNDING and measure in INSTRUMENTS:
+    if measure in INSTRUMENTS:
         if claim.scope is not None and not is_headline(claim):
             yield "round", claim.scope
         if claim.period is not None:
             yield "date", claim.period
-    if name is not None:
-        yield name, amount_as_stated(claim) if name in AS_STATED else claim.value
 
 
 def _relation_says(material: Material, relation: Relation) -> Iterable[tuple[str, str]]:
