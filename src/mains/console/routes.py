@@ -1,0 +1,211 @@
+"""The public pages of reports: no key, no cookie, no script but the console's own."""
+
+from collections.abc import Mapping
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import HTMLResponse, Response
+
+from mains.console import pages
+from mains.console.beside import beside, feeds
+from mains.console.catalogue import choose
+from mains.console.interface import Interface
+from mains.console.names import named
+from mains.console.static_files import PREFIX, static_files
+from mains.parties.door import TransactionDependency
+from mains.reports import public
+from mains.wire.base import TEXT_PATTERN
+
+SUBJECTS_PAGE: Final = 24
+SUBJECTS_OFFSET_MAX: Final = 10_000
+MEASURES_PAGE: Final = 8
+CLAIMS_PER_MEASURE: Final = 200
+RELATED_MAX: Final = 200
+SEARCH_MAX: Final = 100
+
+PAGE_CACHE: Final = "public, max-age=30"
+FOREVER: Final = "public, max-age=31536000, immutable"
+"""An address with a hash never changes what it holds."""
+
+SECURITY: Final[Mapping[str, str]] = {
+    "Content-Security-Policy": "; ".join(
+        [
+            "default-src 'none'",
+            "script-src 'self'",
+            "style-src 'self'",
+            "img-src 'self'",
+            "connect-src 'self'",
+            "form-action 'self'",
+            "base-uri 'none'",
+            "frame-ancestors 'none'",
+        ]
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+router: Final = APIRouter(tags=["console"], include_in_schema=False)
+
+Words = Annotated[str, Query(max_length=SEARCH_MAX, pattern=TEXT_PATTERN)]
+Offset = Annotated[int, Query(alias="from", ge=0, le=SUBJECTS_OFFSET_MAX)]
+ClaimPath = Annotated[str, Path(pattern=r"^[0-9a-f]{16}$")]
+
+
+async def _interface(
+    request: Request, lang: Annotated[str | None, Query(max_length=35)] = None
+) -> Interface:
+    chosen = choose(lang, request.headers.get("accept-language", ""))
+    return Interface(chosen, asked=chosen.code if lang else None)
+
+
+InterfaceDependency = Annotated[Interface, Depends(_interface)]
+
+
+@router.get("/")
+@router.get("/reports")
+async def overview(
+    request: Request,
+    ui: InterfaceDependency,
+    tx: TransactionDependency,
+    q: Words = "",
+    measure: Words = "",
+    language: Words = "",
+    offset: Offset = 0,
+) -> Response:
+    """Show all subjects, or those that a search finds; to htmx, only what the search changes."""
+    text = q.strip()
+    search = public.Search(
+        text=text,
+        named=tuple(await run_in_threadpool(named, text)) if text else (),
+        measure=measure or None,
+        language=language or None,
+    )
+    found = await public.subjects(tx, search, limit=SUBJECTS_PAGE, offset=offset)
+    shown = offset + len(found.subjects)
+    pager = pages.Pager(found=found.found, following=shown if shown < found.found else None)
+    if _is_part(request):
+        return _answer(request, pages.found_subjects(ui, search=search, found=found, pager=pager))
+    filters = pages.Filters(
+        measures=await public.measures(tx), languages=await public.languages(tx)
+    )
+    page = pages.overview(
+        ui,
+        totals=await public.totals(tx),
+        filters=filters,
+        search=search,
+        found=found,
+        pager=pager,
+    )
+    return _answer(request, page)
+
+
+@router.get("/reports/subjects/{subject_id}")
+async def subject(
+    request: Request,
+    ui: InterfaceDependency,
+    tx: TransactionDependency,
+    subject_id: Annotated[str, Path(max_length=200, pattern=TEXT_PATTERN)],
+    measure: Words = "",
+    offset: Offset = 0,
+) -> Response:
+    """Show one subject: its measures with claims, live figures, time lines and what stands now."""
+    found = await public.subject(tx, subject_id)
+    if found is None:
+        return _nothing(request, ui)
+    wanted = [each for each in found.measures if measure in ("", each.name)]
+    page = wanted[offset : offset + MEASURES_PAGE]
+    shown = await public.measures_of(tx, subject_id, page, claims_max=CLAIMS_PER_MEASURE)
+    following = offset + len(page)
+    html = pages.render(
+        "_measures.html" if _is_part(request) else "subject.html",
+        ui,
+        subject=found,
+        shown=shown,
+        only=measure,
+        following=following if following < len(wanted) else None,
+        rest=len(wanted) - following,
+        live=beside(page),
+        feeds=feeds(subject_id),
+        path=f"/reports/subjects/{subject_id}",
+    )
+    return _answer(request, html)
+
+
+@router.get("/reports/claims/{claim_id}")
+async def claim(
+    request: Request, ui: InterfaceDependency, tx: TransactionDependency, claim_id: ClaimPath
+) -> Response:
+    """Show one claim at its span, with what it relates to."""
+    return await _claim(request, ui, tx, claim_id, "claim.html")
+
+
+@router.get("/reports/claims/{claim_id}/edges")
+async def claim_edges(
+    request: Request, ui: InterfaceDependency, tx: TransactionDependency, claim_id: ClaimPath
+) -> Response:
+    """Show what a claim relates to, as the part of a page that unfolds."""
+    return await _claim(request, ui, tx, claim_id, "_edges.html")
+
+
+@router.get(PREFIX + "/{digest}/{name}")
+async def static(request: Request, digest: str, name: str) -> Response:
+    """Send a file of the pages; an address that was never given out is nothing."""
+    file = static_files().get(name)
+    if file is None or file.address != f"{PREFIX}/{digest}/{name}":
+        return Response(status_code=404, headers=dict(SECURITY))
+    zipped = "gzip" in request.headers.get("accept-encoding", "")
+    headers = {**SECURITY, "Cache-Control": FOREVER, "Vary": "Accept-Encoding"}
+    if zipped:
+        headers["Content-Encoding"] = "gzip"
+    return Response(
+        file.gzipped if zipped else file.content, media_type=file.media_type, headers=headers
+    )
+
+
+async def _claim(
+    request: Request, ui: Interface, tx: TransactionDependency, claim_id: str, template: str
+) -> Response:
+    found = await public.claims(tx, [claim_id])
+    if not found:
+        return _nothing(request, ui)
+    edges = (await public.edges(tx, [claim_id]))[:RELATED_MAX]
+    ends = {end for edge in edges for end in (edge.a, edge.b)} - {claim_id}
+    others = await public.claims(tx, sorted(ends))
+    html = pages.render(
+        template,
+        ui,
+        shown=found[0],
+        related=pages.related(claim_id, edges, others),
+        context=pages.Around(),
+        path=f"/reports/claims/{claim_id}",
+    )
+    return _answer(request, html)
+
+
+def _is_part(request: Request) -> bool:
+    """Whether htmx asks for a part; what it restores from its history is a whole page."""
+    headers = request.headers
+    return "hx-request" in headers and "hx-history-restore-request" not in headers
+
+
+def _answer(request: Request, html: str) -> Response:
+    tag = pages.etag_of(html)
+    headers = {
+        **SECURITY,
+        "Cache-Control": PAGE_CACHE,
+        "ETag": tag,
+        "Vary": "Accept-Language, HX-Request, HX-History-Restore-Request",
+    }
+    if tag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    return HTMLResponse(html, headers=headers)
+
+
+def _nothing(request: Request, ui: Interface) -> Response:
+    html = pages.render("nothing.html", ui, path=request.url.path)
+    return HTMLResponse(html, status_code=404, headers={**SECURITY, "Cache-Control": "no-store"})
