@@ -67,6 +67,8 @@ class Numbers(Closed):
     """How an ordinal is written with a number: "{n}th", "第{n}"."""
     ordinal_dot: bool = False
     """A number and a full stop may be an ordinal (15. Plan)."""
+    capital_nouns: bool = False
+    """Nouns are written with a capital, so that a small letter after a number is no noun."""
     not_ordinals: Phrases = ()
     """Phrases in which an ordinal word is none ("em segundo plano", "at first")."""
     ratios: dict[str, str] = {}
@@ -77,6 +79,8 @@ class Numbers(Closed):
     """Words of `words` that are numbers only before a scale or a unit (um, one)."""
     not_numbers: Phrases = ()
     """Phrases in which a number word is none ("one of the", 统一)."""
+    approximate: Phrases = ()
+    """Number words that say "about": a dozen or so, une quinzaine."""
     vague: Phrases = ()
     """Vague quantities: thousands, dezenas."""
     qualifiers: Phrases = ()
@@ -109,6 +113,8 @@ class Bounds(BoundWords):
     """Words that may stand between a bound verb and its figure (ultrapassou *os* 25 milhões)."""
     not_bounds: Phrases = ()
     """Phrases that look like bounds and are none (over the next)."""
+    not_after_change: Phrases = ()
+    """Bound words that are none after a verb of change (поднялась до 47%)."""
     not_before: Phrases = ()
     """Bound words that are none before a duration (over five years)."""
 
@@ -120,6 +126,8 @@ class Ranges(Closed):
     """Pairs of words around the two figures: [between, and], [from, to]."""
     to: Phrases = ()
     """Words between two figures without an opener: 10 to 20; 5%至8%."""
+    change: tuple[tuple[str, str], ...] = ()
+    """Those of `between` that are no range after a verb of change (rose from 5 to 10)."""
     dash: bool = True
     """A dash between two figures is a range."""
 

@@ -1,0 +1,236 @@
+"""Figures become claims: measure, subject, modality, period and scope by the sentence's structure.
+
+`Binder` walks through a document's sentences in order. A claim is accepted only where measure and
+subject are each bound by a slot of the sentence or by a stand-in that can mean one thing alone;
+everything else is queued with the reasons, its span and value kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from mains.reports.reader.binding_dates import bind_date, neutral_period
+from mains.reports.reader.binding_measures import MeasureChoice, choose_measure, stands_alone
+from mains.reports.reader.binding_measures import unit_classes
+from mains.reports.reader.binding_ranks import bind_rank
+from mains.reports.reader.binding_subjects import SubjectChoice, choose_subject, is_quiet
+from mains.reports.reader.calendars import Calendar
+from mains.reports.reader.drafts import Draft, subject_reasons
+from mains.reports.reader.figures import PeriodMention, Quantity, QuantityKind
+from mains.reports.reader.focus import Focus
+from mains.reports.reader.governing import (
+    default_modality,
+    governing_period,
+    modality_at,
+    scope_at,
+    speaker_of,
+)
+from mains.reports.reader.scene import Scene
+from mains.reports.values import BlockKind, Reason, Status
+
+NEUTRAL_OF: Final = {
+    QuantityKind.NAME_NUMBER: "name_number",
+    QuantityKind.QUALIFIER: "qualifier_number",
+    QuantityKind.VAGUE: "vague_quantity",
+}
+RANKING: Final = frozenset({QuantityKind.RANK, QuantityKind.SUPERLATIVE, QuantityKind.ORDINAL})
+
+
+@dataclass
+class Binder:
+    """Binds the figures of one document, sentence by sentence."""
+
+    focus: Focus
+    calendar: Calendar
+    established: set[str] = field(default_factory=set)
+    """Measures that the document has stated in full."""
+    previous: tuple[Draft, ...] = ()
+    """The claims of the sentence before, if it stands in the same paragraph."""
+    paragraph: int = -1
+
+    def bind(self, scene: Scene) -> list[Draft]:
+        """Return the claims of the document's next sentence."""
+        if scene.sentence.paragraph != self.paragraph:
+            self.previous, self.paragraph = (), scene.sentence.paragraph
+        self.focus.enter(scene)
+        periods = self.calendar.complete(scene)
+        drafts = self._figures(scene, periods)
+        drafts += self._ranks(scene, periods, drafts)
+        drafts += self._periods(scene, periods, drafts)
+        drafts.sort(key=lambda draft: (draft.start, draft.end))
+        self._remember(scene, drafts)
+        return drafts
+
+    def _figures(self, scene: Scene, periods: Sequence[PeriodMention]) -> list[Draft]:
+        drafts: list[Draft] = []
+        by_index: dict[int, Draft] = {}
+        for index, quantity in enumerate(scene.quantities):
+            if quantity.kind in RANKING:
+                continue
+            draft = self._figure(scene, quantity, periods, drafts)
+            draft = _as_partner(draft, quantity, by_index)
+            by_index[index] = draft
+            drafts.append(draft)
+        return drafts
+
+    def _figure(
+        self,
+        scene: Scene,
+        quantity: Quantity,
+        periods: Sequence[PeriodMention],
+        drafts: Sequence[Draft],
+    ) -> Draft:
+        neutral = NEUTRAL_OF.get(quantity.kind)
+        if is_quiet(scene.block):
+            neutral = "qualifier_number" if neutral is None else neutral
+        if neutral is not None:
+            return self._neutral(scene, quantity, neutral)
+        measure = choose_measure(scene, quantity, frozenset(self.established))
+        carried = self._carried(scene, quantity, drafts)
+        if carried is not None and (measure is None or measure.score < carried.score):
+            measure = carried
+        subject = self._subject(scene, quantity, measure)
+        return self._made(scene, quantity, measure, subject, periods)
+
+    def _neutral(self, scene: Scene, quantity: Quantity, measure: str) -> Draft:
+        held = [m for m in scene.entities if m.first <= quantity.first and quantity.last <= m.last]
+        near = held or [m for m in scene.entities if m.id is not None]
+        return Draft.of(
+            scene,
+            quantity,
+            measure=measure,
+            subject=near[0].id if near else None,
+            status=Status.ACCEPTED,
+        )
+
+    def _carried(
+        self, scene: Scene, quantity: Quantity, drafts: Sequence[Draft]
+    ) -> MeasureChoice | None:
+        """Return the measure of the figure before, where this number stands alone beside it."""
+        if quantity.kind is QuantityKind.COUNT and not stands_alone(scene, quantity):
+            return None
+        classes = unit_classes(quantity)
+        for draft, score in (
+            *((d, 4.2) for d in reversed(drafts)),
+            *((d, 3.1) for d in reversed(self.previous)),
+        ):
+            if draft.measure is None or draft.status is not Status.ACCEPTED or draft.is_neutral:
+                continue
+            rule = scene.pack.rules.get(draft.measure)
+            if rule is not None and classes & set(rule.units) and not rule.general:
+                return MeasureChoice(draft.measure, score, "carried", draft.cue)
+        return None
+
+    def _subject(
+        self, scene: Scene, quantity: Quantity, measure: MeasureChoice | None
+    ) -> SubjectChoice | None:
+        if measure is None:
+            return None
+        rule = scene.pack.rules[measure.measure]
+        return choose_subject(
+            scene,
+            quantity.first,
+            quantity.last,
+            rule.subjects,
+            cue=measure.cue if measure.slot != "carried" else None,
+            focus=self.focus,
+        )
+
+    def _made(
+        self,
+        scene: Scene,
+        quantity: Quantity,
+        measure: MeasureChoice | None,
+        subject: SubjectChoice | None,
+        periods: Sequence[PeriodMention],
+    ) -> Draft:
+        reasons = [*_measure_reasons(measure), *subject_reasons(subject)]
+        clear = measure is not None and measure.is_clear
+        accepted = clear and subject is not None and subject.is_clear
+        governing = governing_period(scene, quantity.first, quantity.last, periods)
+        cue = modality_at(scene, quantity.first, quantity.last)
+        period = _period_of(governing, reasons)
+        scope = scope_at(scene, quantity.first, quantity.last, measure.cue if measure else None)
+        return Draft.of(
+            scene,
+            quantity,
+            measure=measure.measure if measure else None,
+            subject=subject.id if subject else None,
+            scope="headline" if scene.block is BlockKind.TITLE else scope,
+            modality=default_modality(cue, period, self.calendar.anchor),
+            period=None if measure is not None and measure.measure == "founded_year" else period,
+            speaker=speaker_of(scene),
+            status=Status.ACCEPTED if accepted else Status.QUEUED,
+            reasons=tuple(reasons),
+            cue=measure.cue if measure else None,
+        )
+
+    def _ranks(
+        self, scene: Scene, periods: Sequence[PeriodMention], drafts: Sequence[Draft]
+    ) -> list[Draft]:
+        found: list[Draft] = []
+        for quantity in scene.quantities:
+            if quantity.kind in RANKING and not is_quiet(scene.block):
+                found += bind_rank(
+                    scene, quantity, drafts, self.previous, periods, self.focus, self.calendar
+                )
+        return found
+
+    def _periods(
+        self, scene: Scene, periods: Sequence[PeriodMention], drafts: Sequence[Draft]
+    ) -> list[Draft]:
+        found: list[Draft] = []
+        for mention in periods:
+            if mention.founded:
+                continue
+            dated = bind_date(scene, mention, drafts, self.focus, self.calendar)
+            found.append(dated if dated is not None else neutral_period(scene, mention))
+        return [draft for draft in found if draft.value]
+
+    def _remember(self, scene: Scene, drafts: Sequence[Draft]) -> None:
+        figures = [d for d in drafts if not d.is_neutral and d.status is Status.ACCEPTED]
+        self.established.update(d.measure for d in figures if d.measure is not None)
+        if any(not d.is_neutral for d in drafts):
+            self.previous = tuple(drafts)
+        self.focus.leave(scene, (d.subject for d in figures if d.subject is not None))
+
+
+def _measure_reasons(choice: MeasureChoice | None) -> list[Reason]:
+    if choice is None:
+        return [Reason("measure_unknown", "no word of the sentence names what the figure is of")]
+    if choice.rival is not None:
+        return [Reason("measure_ambiguous", f"it may as well be {choice.rival}")]
+    if not choice.is_clear:
+        return [Reason("measure_distant", f"{choice.measure} is named, but too far away")]
+    return [Reason(f"measure_{choice.slot}", f"{choice.measure} by its {choice.slot} word")]
+
+
+def _period_of(mention: PeriodMention | None, reasons: list[Reason]) -> str | None:
+    if mention is None:
+        return None
+    if not mention.is_complete:
+        reasons.append(Reason("period_relative", mention.reason or "the time is relative"))
+        return None
+    return mention.period
+
+
+def _as_partner(draft: Draft, quantity: Quantity, held: dict[int, Draft]) -> Draft:
+    """Give both ends of a range, and both amounts of a conversion, what the first one is of."""
+    partner = quantity.pair if quantity.pair is not None else quantity.range_of
+    first = held.get(partner) if partner is not None else None
+    if first is None or first.measure is None:
+        return draft
+    return replace(
+        draft,
+        measure=first.measure,
+        subject=first.subject,
+        scope=first.scope,
+        modality=first.modality,
+        period=first.period,
+        status=first.status,
+        reasons=first.reasons,
+        cue=first.cue,
+        partner=first if quantity.pair is not None else None,
+    )

@@ -1,0 +1,102 @@
+"""Dates: of an event, a start, a deadline, or only the time of other figures."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from mains.reports.reader.binding_subjects import SubjectChoice, choose_subject
+from mains.reports.reader.calendars import Calendar
+from mains.reports.reader.drafts import Draft, subject_reasons
+from mains.reports.reader.figures import PeriodMention
+from mains.reports.reader.focus import Focus
+from mains.reports.reader.governing import default_modality, modality_at, speaker_of
+from mains.reports.reader.mentions import EntityMention
+from mains.reports.reader.scene import Scene
+from mains.reports.values import Reason, Status
+
+EVENT_DATE: Final = "event_date"
+YEAR: Final = re.compile(r"\d{4}")
+EDITION_GAP_MAX: Final = 1
+CUE_WAY_MAX: Final = 2.5
+
+
+def neutral_period(scene: Scene, mention: PeriodMention) -> Draft:
+    """Return the period as one that only qualifies other figures."""
+    named = next((m.id for m in scene.entities if m.id is not None), None)
+    return Draft.of_period(
+        scene, mention, measure="reference_period", subject=named, status=Status.ACCEPTED
+    )
+
+
+def bind_date(
+    scene: Scene,
+    mention: PeriodMention,
+    drafts: Sequence[Draft],
+    focus: Focus,
+    calendar: Calendar,
+) -> Draft | None:
+    """Return the date of an event, or None where the period only qualifies."""
+    edition = _edition(scene, mention)
+    if edition is not None:
+        return Draft.of_period(
+            scene,
+            mention,
+            measure=EVENT_DATE,
+            subject=f"{edition.id}-{mention.period}",
+            status=Status.ACCEPTED,
+            reasons=(Reason("date_edition", "the year stands in the event's name"),),
+        )
+    if not _is_date_of_something(scene, mention, drafts):
+        return None
+    kinds = scene.pack.rules[EVENT_DATE].subjects[:6]
+    subject = choose_subject(
+        scene, mention.first, mention.last, kinds, cue=None, focus=focus
+    )
+    cue = modality_at(scene, mention.first, mention.last)
+    return Draft.of_period(
+        scene,
+        mention,
+        measure=EVENT_DATE,
+        subject=subject.id if subject else None,
+        status=Status.ACCEPTED if _is_clear(subject) else Status.QUEUED,
+        modality=default_modality(cue, mention.period, calendar.anchor),
+        speaker=speaker_of(scene),
+        reasons=tuple(subject_reasons(subject)),
+    )
+
+
+def _is_clear(subject: SubjectChoice | None) -> bool:
+    return subject is not None and subject.is_clear
+
+
+def _edition(scene: Scene, mention: PeriodMention) -> EntityMention | None:
+    """Return the event in whose name the year stands: "the X Conference 2025"."""
+    if mention.period is None or not YEAR.fullmatch(mention.period):
+        return None
+    for entity in scene.entities:
+        near = 0 <= mention.first - entity.last <= EDITION_GAP_MAX
+        if entity.kind == "event" and near and not scene.links(mention.first):
+            return entity
+    return None
+
+
+def _is_date_of_something(
+    scene: Scene, mention: PeriodMention, drafts: Sequence[Draft]
+) -> bool:
+    """Whether a day or month, with a cue of an event near and no figure that it could qualify."""
+    period = mention.period
+    if period is None or YEAR.fullmatch(period.partition("/")[0]):
+        return False
+    clause = scene.clause(mention.first)
+    if any(not d.is_neutral and scene.clause(d.first) == clause for d in drafts):
+        return False
+    return any(
+        naming.measure == EVENT_DATE
+        and scene.clause(cue.first) == clause
+        and min(scene.distance(cue.last, mention.first), scene.distance(mention.last, cue.first))
+        <= CUE_WAY_MAX
+        for cue in scene.mentions.measures
+        for naming in cue.namings
+    )

@@ -1,0 +1,202 @@
+"""Which measure a figure is of: every cue of the sentence is weighed by the slot that it fills.
+
+Slots, from the strongest: the noun counted (right of the number), a noun or verb that governs the
+amount (left of it), a noun behind an amount, the measure of an earlier clause where the number
+stands alone ("A has 12 models and B 7").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from mains.reports.packs import TokenKind
+from mains.reports.reader.figures import Quantity, QuantityKind
+from mains.reports.reader.lexicon import Naming, Role
+from mains.reports.reader.mentions import MeasureCue
+from mains.reports.reader.scene import ENDING_MARKS, Scene
+from mains.reports.values import Bound
+
+UNIT_CLASSES: Final = {
+    QuantityKind.COUNT: frozenset({"count", "number"}),
+    QuantityKind.MONEY: frozenset({"money"}),
+    QuantityKind.PERCENT: frozenset({"percent"}),
+    QuantityKind.POINTS: frozenset({"points"}),
+    QuantityKind.RATIO: frozenset({"ratio"}),
+    QuantityKind.DURATION: frozenset({"duration"}),
+    QuantityKind.YEAR: frozenset({"year"}),
+}
+MEASURED: Final = {"W": "power", "FLOPS": "flops", "B": "bytes"}
+COUNTED_GAP_MAX: Final = 5
+BEHIND_GAP_MAX: Final = 7
+ACCEPTED_MIN: Final = 3.0
+MARGIN_MIN: Final = 0.35
+NEEDS_NEAR: Final = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureChoice:
+    """A measure for a figure: the slot that its cue fills, and how well."""
+
+    measure: str
+    score: float
+    slot: str
+    """"counted", "governing", "verb", "behind", "carried" or "document"."""
+    cue: MeasureCue | None
+    rival: str | None = None
+    """Another measure that fits nearly as well."""
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the binding is strong enough to be accepted."""
+        return self.score >= ACCEPTED_MIN and self.rival is None
+
+
+def unit_classes(quantity: Quantity) -> frozenset[str]:
+    """Return the unit classes of measures that may have the quantity as value."""
+    if quantity.kind is QuantityKind.MEASURE:
+        return frozenset({MEASURED.get(quantity.unit or "", "other")})
+    return UNIT_CLASSES.get(quantity.kind, frozenset())
+
+
+def choose_measure(
+    scene: Scene, quantity: Quantity, established: frozenset[str]
+) -> MeasureChoice | None:
+    """Return the best measure for the quantity, or None if no cue of the sentence fits its unit.
+
+    `established` are the measures that the document has stated in full before.
+    """
+    best: dict[str, MeasureChoice] = {}
+    for choice in _choices(scene, quantity, established):
+        if choice.measure not in best or choice.score > best[choice.measure].score:
+            best[choice.measure] = choice
+    ranked = sorted(best.values(), key=lambda choice: (-choice.score, choice.measure))
+    if not ranked:
+        return None
+    first = ranked[0]
+    if len(ranked) > 1 and first.score - ranked[1].score < MARGIN_MIN:
+        return MeasureChoice(
+            first.measure, first.score, first.slot, first.cue, rival=ranked[1].measure
+        )
+    return first
+
+
+def stands_alone(scene: Scene, quantity: Quantity) -> bool:
+    """Whether no noun follows the number, so that an earlier clause says what it counts."""
+    tokens, index = scene.sentence.tokens, quantity.last
+    classifiers = scene.pack.grammar.numbers.classifiers
+    while index < len(tokens) and tokens[index].text in classifiers:
+        index += 1
+    if index >= len(tokens) or tokens[index].text in ENDING_MARKS:
+        return True
+    if index in scene.mentions.link_tokens or index in scene.figure_tokens:
+        return True
+    return any(clause.first == index for clause in scene.sentence.clauses[1:])
+
+
+def _choices(
+    scene: Scene, quantity: Quantity, established: frozenset[str]
+) -> Iterator[MeasureChoice]:
+    classes = unit_classes(quantity)
+    alone = quantity.kind is not QuantityKind.COUNT or stands_alone(scene, quantity)
+    counted = quantity.kind is QuantityKind.COUNT and not alone
+    for cue in scene.mentions.measures:
+        if cue.first < quantity.last and quantity.first < cue.last:
+            continue
+        slot, base = _slot(scene, quantity, cue, counted=counted)
+        if slot is None:
+            continue
+        for naming in cue.namings:
+            rule = scene.pack.rules[naming.measure]
+            if not classes & set(rule.units) or rule.rank_only:
+                continue
+            score = base + _naming_weight(scene, quantity, cue, naming, established)
+            if score > 0:
+                yield MeasureChoice(naming.measure, score, slot, cue)
+
+
+def _slot(
+    scene: Scene, quantity: Quantity, cue: MeasureCue, *, counted: bool
+) -> tuple[str | None, float]:
+    """Return the slot that the cue fills for the quantity, and the slot's weight."""
+    is_count = quantity.kind is QuantityKind.COUNT
+    if cue.first >= quantity.last:
+        gap = scene.distance(quantity.last, cue.first)
+        words = cue.first - quantity.last
+        if _has_figure_between(scene, quantity.last, cue.first):
+            return "behind", 2.5 - gap
+        if is_count and words <= _reach(scene, COUNTED_GAP_MAX) and gap < 1.5:
+            return "counted", 9.0 - 2.0 * gap
+        if words <= _reach(scene, BEHIND_GAP_MAX):
+            return "behind", (6.6 if not is_count else 4.0) - 1.5 * gap
+        return "behind", 4.0 - gap
+    gap = scene.distance(cue.last, quantity.first)
+    blocked = 1.0 if _has_figure_between(scene, cue.last, quantity.first) else 0.0
+    if counted:
+        # Something is counted that no pack knows: an earlier noun would be a guess.
+        return "governing", 3.5 - gap - blocked
+    return "governing", 7.5 - gap - blocked
+
+
+def _reach(scene: Scene, words: int) -> int:
+    """Return a reach in tokens: words of scripts without spaces have about two characters."""
+    held = scene.sentence.tokens
+    han = bool(held) and sum(t.kind is TokenKind.HAN for t in held) * 2 > len(held)
+    return words * 3 if han else words
+
+
+def _has_figure_between(scene: Scene, first: int, last: int) -> bool:
+    return any(
+        first <= other.first and other.last <= last and not other.is_neutral
+        for other in scene.quantities
+    )
+
+
+def _naming_weight(
+    scene: Scene,
+    quantity: Quantity,
+    cue: MeasureCue,
+    naming: Naming,
+    established: frozenset[str],
+) -> float:
+    measure, rule = naming.measure, scene.pack.rules[naming.measure]
+    words = scene.pack.measures.measures[measure]
+    weight = 0.25 * min(cue.last - cue.first, 4) / (2 if _is_han(scene, cue) else 1)
+    if rule.general:
+        weight -= 0.5
+    if rule.bounds and quantity.bound.value not in rule.bounds:
+        weight -= 2.0
+    confirmed = _confirmed(scene, measure, cue)
+    if naming.role is Role.HEAD:
+        if any(measure in held for _, held in scene.mentions.excludes):
+            return -99.0
+        if words.needs:
+            if confirmed is None and measure not in established:
+                return -99.0
+            return weight + (0.3 if confirmed is None else confirmed)
+        return weight - 0.8
+    if naming.role is Role.VERB:
+        return weight - (0.2 if cue.last <= quantity.first else 1.5)
+    return weight + (confirmed or 0.0)
+
+
+def _is_han(scene: Scene, cue: MeasureCue) -> bool:
+    return scene.sentence.tokens[cue.first].kind is TokenKind.HAN
+
+
+def _confirmed(scene: Scene, measure: str, cue: MeasureCue) -> float | None:
+    """Return how strongly a cue in `needs` confirms the measure: near ones more."""
+    ways = [
+        scene.distance(index, cue.first)
+        for index, held in scene.mentions.needs
+        if measure in held and not cue.first <= index < cue.last
+    ]
+    if not ways:
+        return None
+    return max(0.3, 1.2 - min(ways) / NEEDS_NEAR)
+
+
+def is_limit(quantity: Quantity) -> bool:
+    """Whether the bound says that the figure is a limit."""
+    return quantity.bound in (Bound.UP_TO, Bound.AT_MOST)

@@ -1,0 +1,168 @@
+"""Ranks and superlatives: what is ranked, and who holds the place.
+
+The nouns behind the rank are ranked, one claim for each ("the most laboratories, centres and
+experts"); where none follows, what the clause or sentence before counted is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from mains.reports.reader.binding_subjects import choose_subject
+from mains.reports.reader.calendars import Calendar
+from mains.reports.reader.drafts import Draft, subject_reasons
+from mains.reports.reader.figures import PeriodMention, Quantity, QuantityKind
+from mains.reports.reader.focus import Focus
+from mains.reports.reader.governing import (
+    default_modality,
+    governing_period,
+    modality_at,
+    speaker_of,
+)
+from mains.reports.reader.lexicon import Role
+from mains.reports.reader.mentions import MeasureCue
+from mains.reports.reader.scene import Scene
+from mains.reports.values import BlockKind, Reason, Status
+
+RANKED_GAP_MAX: Final = 4
+LIST_GAP_MAX: Final = 3
+FIRST_OF_KIND: Final = "first_of_kind"
+
+
+def bind_rank(
+    scene: Scene,
+    quantity: Quantity,
+    drafts: Sequence[Draft],
+    previous: Sequence[Draft],
+    periods: Sequence[PeriodMention],
+    focus: Focus,
+    calendar: Calendar,
+) -> list[Draft]:
+    """Return one claim for each thing ranked; a superlative that ranks nothing known gives none."""
+    ranked = list(_ranked(scene, quantity, drafts, previous))
+    if not ranked:
+        if quantity.kind is not QuantityKind.RANK:
+            return []
+        ranked = [(None, None, None)]
+    found = []
+    for measure, cue, subject in ranked:
+        found.append(
+            _made(scene, quantity, measure, cue, subject, periods, focus, calendar)
+        )
+    return found
+
+
+def _ranked(
+    scene: Scene, quantity: Quantity, drafts: Sequence[Draft], previous: Sequence[Draft]
+) -> Iterator[tuple[str | None, MeasureCue | None, str | None]]:
+    """Yield measure, cue, and the subject where an earlier claim gives it."""
+    if quantity.kind is QuantityKind.ORDINAL:
+        return
+    behind = list(_behind(scene, quantity))
+    if behind:
+        for cue, measure in behind:
+            yield measure, cue, None
+        return
+    before = _before(scene, quantity)
+    earlier = [d for d in drafts if _can_rank(scene, d) and d.last <= quantity.first]
+    if earlier:
+        yield earlier[-1].measure, None, None
+    elif before is not None:
+        yield before[1], before[0], None
+    elif quantity.kind is QuantityKind.RANK:
+        held = [d for d in previous if _can_rank(scene, d)]
+        if held:
+            yield held[-1].measure, None, None
+
+
+def _can_rank(scene: Scene, draft: Draft) -> bool:
+    if draft.measure is None or draft.is_neutral or draft.status is not Status.ACCEPTED:
+        return False
+    rule = scene.pack.rules.get(draft.measure)
+    return rule is not None and not rule.general
+
+
+def _behind(scene: Scene, quantity: Quantity) -> Iterator[tuple[MeasureCue, str]]:
+    """Yield the nouns that follow the rank, as long as they form a list."""
+    end, reach = quantity.last, RANKED_GAP_MAX
+    for cue in scene.mentions.measures:
+        if cue.first < quantity.first:
+            continue
+        if cue.first < end:
+            gap = 0
+        else:
+            gap = cue.first - end
+        if gap > reach or any(i in scene.figure_tokens for i in range(end, cue.first)):
+            return
+        measure = _measure_of(scene, cue)
+        if measure is not None:
+            yield cue, measure
+            end, reach = cue.last, LIST_GAP_MAX
+
+
+def _before(scene: Scene, quantity: Quantity) -> tuple[MeasureCue, str] | None:
+    clause = scene.clause(quantity.first)
+    held = [
+        (cue, measure)
+        for cue in scene.mentions.measures
+        if cue.last <= quantity.first and abs(scene.clause(cue.first) - clause) <= 1
+        for measure in (_measure_of(scene, cue),)
+        if measure is not None
+    ]
+    return held[-1] if held else None
+
+
+def _measure_of(scene: Scene, cue: MeasureCue) -> str | None:
+    """Return the measure that the noun names for a rank: things counted go before all others."""
+    options: list[tuple[int, str]] = []
+    for naming in cue.namings:
+        rule = scene.pack.rules[naming.measure]
+        words = scene.pack.measures.measures[naming.measure]
+        if naming.role is Role.VERB or rule.neutral or rule.general or rule.family == "time":
+            continue
+        needed = naming.role is Role.HEAD and words.needs
+        if needed and not any(naming.measure in held for _, held in scene.mentions.needs):
+            continue
+        order = (0 if rule.rank_only else 1) + (2 if naming.role is Role.HEAD else 0)
+        options.append((order, naming.measure))
+    return min(options)[1] if options else None
+
+
+def _made(
+    scene: Scene,
+    quantity: Quantity,
+    measure: str | None,
+    cue: MeasureCue | None,
+    subject_id: str | None,
+    periods: Sequence[PeriodMention],
+    focus: Focus,
+    calendar: Calendar,
+) -> Draft:
+    kinds = scene.pack.rules[measure].subjects if measure else ("city", "country", "org", "model")
+    subject = choose_subject(
+        scene, quantity.first, quantity.last, kinds, cue=None, focus=focus, is_rank=True
+    )
+    governing = governing_period(scene, quantity.first, quantity.last, periods)
+    period = governing.period if governing is not None and governing.is_complete else None
+    modality = modality_at(scene, quantity.first, quantity.last)
+    accepted = measure is not None and subject is not None and subject.is_clear
+    name = None
+    if measure is not None:
+        name = measure if measure == FIRST_OF_KIND else f"rank_{measure}"
+    why = Reason("measure_ranked", f"{measure} is ranked") if measure else Reason(
+        "measure_unknown", "no word says what is ranked"
+    )
+    return Draft.of(
+        scene,
+        quantity,
+        measure=name,
+        subject=subject_id or (subject.id if subject else None),
+        scope="headline" if scene.block is BlockKind.TITLE else None,
+        modality=default_modality(modality, period, calendar.anchor),
+        period=period,
+        speaker=speaker_of(scene),
+        status=Status.ACCEPTED if accepted else Status.QUEUED,
+        reasons=(why, *subject_reasons(subject)),
+        cue=cue,
+    )

@@ -1,0 +1,150 @@
+"""Whom or what a figure is about: every thing of a fitting kind is weighed by where it stands.
+
+Strong are the genitive or place of the noun counted, the subject of the clause, and the name right
+before brackets; weak are sources, adjectives of countries and what stands behind "than" or "by".
+Where the sentence names nothing that fits, the paragraph, the title and the document are asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from mains.reports.reader.figures import Quantity
+from mains.reports.reader.focus import Focus
+from mains.reports.reader.lexicon import Link
+from mains.reports.reader.mentions import EntityMention, Known, MeasureCue
+from mains.reports.reader.scene import Scene
+from mains.reports.values import BlockKind
+
+ACCEPTED_MIN: Final = 2.2
+TOPIC_SCORES: Final = {"paragraph": 3.2, "title": 2.6, "document": 2.3}
+POSSESSED_GAP_MAX: Final = 4
+RIVAL_MARGIN: Final = 0.25
+WIDE_PLACES: Final = frozenset({"country", "union", "region"})
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectChoice:
+    """A subject for a figure, how well it fits, and where it was found."""
+
+    id: str
+    score: float
+    slot: str
+    """"possessor", "clause", "sentence", "behind", "paragraph", "title" or "document"."""
+    mention: EntityMention | None = None
+    is_ambiguous: bool = False
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the binding is strong enough to be accepted."""
+        return self.score >= ACCEPTED_MIN and not self.is_ambiguous
+
+
+def choose_subject(
+    scene: Scene,
+    first: int,
+    last: int,
+    kinds: Sequence[str],
+    *,
+    cue: MeasureCue | None,
+    focus: Focus,
+    is_rank: bool = False,
+) -> SubjectChoice | None:
+    """Return the best subject for the figure at token indices [first, last)."""
+    choices = [
+        choice
+        for mention in scene.entities
+        if mention.id is not None and mention.kind in kinds
+        for choice in (_weigh(scene, first, last, mention, cue, is_rank=is_rank),)
+    ]
+    choices = [
+        SubjectChoice(c.id, c.score - _kind_cost(kinds, c.id), c.slot, c.mention) for c in choices
+    ]
+    ranked = sorted(choices, key=lambda choice: -choice.score)
+    if ranked and ranked[0].score >= ACCEPTED_MIN:
+        rivals = [c for c in ranked[1:] if c.id != ranked[0].id]
+        if rivals and ranked[0].score - rivals[0].score < RIVAL_MARGIN:
+            best = ranked[0]
+            return SubjectChoice(best.id, best.score, best.slot, best.mention, is_ambiguous=True)
+        return ranked[0]
+    topic = focus.topic(kinds, scene)
+    if topic is not None:
+        score = TOPIC_SCORES[topic.source]
+        return SubjectChoice(topic.id, score, topic.source, is_ambiguous=topic.is_ambiguous)
+    return ranked[0] if ranked else None
+
+
+def _kind_cost(kinds: Sequence[str], id_: str) -> float:
+    return 0.15 * kinds.index(id_.partition(":")[0])
+
+
+def _weigh(
+    scene: Scene,
+    first: int,
+    last: int,
+    mention: EntityMention,
+    cue: MeasureCue | None,
+    *,
+    is_rank: bool,
+) -> SubjectChoice:
+    score, slot = _place(scene, first, last, mention, cue)
+    if mention.known is Known.ADJECTIVE:
+        score -= 1.6
+    if mention.first in scene.source_tokens:
+        score -= 2.5
+    links = scene.links(mention.first)
+    if slot != "possessor" and links & {Link.BY, Link.WITH, Link.FROM} and not links & {Link.OF}:
+        score -= 1.2
+    if is_rank and mention.kind in WIDE_PLACES and Link.IN in links:
+        score -= 2.5
+    return SubjectChoice(mention.id or "", score, slot, mention)
+
+
+def _place(
+    scene: Scene, first: int, last: int, mention: EntityMention, cue: MeasureCue | None
+) -> tuple[float, str]:
+    """Return the weight of where the mention stands, and the name of that slot."""
+    if cue is not None and _is_possessor(scene, mention, cue):
+        return 7.5 - 0.3 * scene.distance(cue.last, mention.first), "possessor"
+    if mention.last <= first:
+        way = scene.distance(mention.last, first)
+        same = scene.clause(mention.first) == scene.clause(first)
+        score = 6.5 - way + (0.5 if same else 0.0)
+        if _opens_clause(scene, mention):
+            score += 0.5
+        return score, "clause" if same else "sentence"
+    way = scene.distance(last, mention.first)
+    figures = sum(
+        last <= other.first and other.last <= mention.first and not other.is_neutral
+        for other in scene.quantities
+    )
+    return 4.0 - 1.3 * way - 0.8 * figures, "behind"
+
+
+def _is_possessor(scene: Scene, mention: EntityMention, cue: MeasureCue) -> bool:
+    """Whether the mention belongs to the cue's noun: "market of X", "X's market", "X 市场"."""
+    if mention.last <= cue.first:
+        return cue.first - mention.last <= 1 and not _divided(scene, mention.last, cue.first)
+    gap = mention.first - cue.last
+    if gap > POSSESSED_GAP_MAX or _divided(scene, cue.last, mention.first):
+        return False
+    links = scene.links(mention.first)
+    return gap == 0 or bool(links & {Link.OF, Link.IN})
+
+
+def _divided(scene: Scene, first: int, last: int) -> bool:
+    return scene.clause(first) != scene.clause(last) or any(
+        index in scene.figure_tokens for index in range(first, last)
+    )
+
+
+def _opens_clause(scene: Scene, mention: EntityMention) -> bool:
+    clause = scene.sentence.clause_at(mention.first)
+    return mention.first - clause.first <= 2
+
+
+def is_quiet(block: BlockKind) -> bool:
+    """Whether a block does not speak for the article: advertising, boilerplate."""
+    return block in (BlockKind.PROMOTION, BlockKind.BOILERPLATE)

@@ -1,0 +1,144 @@
+"""What a document speaks of: stand-ins ("the city") resolved, subjects carried over.
+
+The nearest thing of the kind that the paragraph is about is meant; where two are as near, the
+answer is marked as ambiguous, and nothing that hangs on it is accepted.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from mains.reports.reader.mentions import EntityMention, Known
+from mains.reports.reader.scene import Scene
+from mains.reports.values import BlockKind
+
+PLACES: Final = frozenset({"city", "region", "country", "union"})
+STAND_IN_KINDS: Final = {
+    "org": ("org", "platform"),
+    "programme": ("programme", "plan"),
+    "plan": ("plan", "programme"),
+    "product": ("app", "model"),
+    "platform": ("platform", "org"),
+    "fund": ("programme", "org"),
+    "app": ("app", "model"),
+    "model": ("model", "app"),
+    "city": ("city", "region"),
+}
+TITLE_WEIGHT: Final = 3
+SENTENCES_BACK_MAX: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """What is spoken of: an id, where it was found, and whether something else may be meant."""
+
+    id: str
+    kind: str
+    source: str
+    """"sentence", "paragraph", "title" or "document"."""
+    is_ambiguous: bool = False
+
+
+class Focus:
+    """The things that a document has named so far, and those that it names most."""
+
+    def __init__(self, scenes: Sequence[Scene]) -> None:
+        self._counts = Counter[str]()
+        self._title: list[EntityMention] = []
+        for scene in scenes:
+            weight = TITLE_WEIGHT if scene.block is BlockKind.TITLE else 1
+            for mention in _names(scene.mentions.entities):
+                self._counts[mention.id or ""] += weight
+                if scene.block is BlockKind.TITLE:
+                    self._title.append(mention)
+        self._before: list[tuple[int, tuple[EntityMention, ...]]] = []
+
+    def enter(self, scene: Scene) -> None:
+        """Resolve the stand-ins of the next sentence, left to right."""
+        held: list[EntityMention] = []
+        for mention in scene.mentions.entities:
+            resolved = mention
+            if mention.known is Known.STAND_IN:
+                topic = self._stand_in(mention.kind, held, scene)
+                if topic is not None:
+                    resolved = replace(mention, id=topic.id, kind=topic.kind)
+            held.append(resolved)
+        scene.entities = tuple(held)
+
+    def leave(self, scene: Scene, subjects: Iterable[str]) -> None:
+        """Remember the sentence; what its claims were about goes before what it merely names."""
+        first = list(dict.fromkeys(subjects))
+        mentions = sorted(
+            (m for m in scene.entities if m.id is not None),
+            key=lambda m: (first.index(m.id) if m.id in first else len(first), m.first),
+        )
+        self._before.append((scene.sentence.paragraph, tuple(mentions)))
+
+    def topic(self, kinds: Collection[str], scene: Scene) -> Topic | None:
+        """Return what earlier sentences, the title or the whole document are about."""
+        paragraph = self._earlier(kinds, scene, same_paragraph=True)
+        if paragraph is not None:
+            return paragraph
+        titled = [m for m in self._title if m.kind in kinds]
+        if titled:
+            ids = {m.id for m in titled}
+            return Topic(titled[0].id or "", titled[0].kind, "title", len(ids) > 1)
+        return self._main(kinds)
+
+    def _stand_in(self, kind: str, held: Sequence[EntityMention], scene: Scene) -> Topic | None:
+        if not kind:
+            return None
+        kinds = STAND_IN_KINDS.get(kind, (kind,))
+        for wanted in kinds:
+            inside = [
+                m for m in held if m.kind == wanted and m.id and m.known is not Known.ADJECTIVE
+            ]
+            if inside:
+                return Topic(inside[0].id or "", wanted, "sentence", False)
+            earlier = self._earlier({wanted}, scene, same_paragraph=True)
+            if earlier is not None:
+                return earlier
+        for wanted in kinds:
+            titled = [m for m in self._title if m.kind == wanted]
+            if titled:
+                return Topic(titled[0].id or "", wanted, "title")
+            earlier = self._earlier({wanted}, scene, same_paragraph=False)
+            if earlier is not None:
+                return earlier
+        return None
+
+    def _earlier(
+        self, kinds: Collection[str], scene: Scene, *, same_paragraph: bool
+    ) -> Topic | None:
+        steps = 0
+        for paragraph, mentions in reversed(self._before):
+            if same_paragraph and paragraph != scene.sentence.paragraph:
+                return None
+            held = [m for m in mentions if m.kind in kinds and m.known is not Known.ADJECTIVE]
+            if held:
+                return Topic(held[0].id or "", held[0].kind, "paragraph")
+            steps += 1
+            if steps >= SENTENCES_BACK_MAX and not same_paragraph:
+                return None
+        return None
+
+    def _main(self, kinds: Collection[str]) -> Topic | None:
+        ranked = [
+            (id_, count)
+            for id_, count in self._counts.most_common()
+            if id_.partition(":")[0] in kinds
+        ]
+        if not ranked:
+            return None
+        id_, count = ranked[0]
+        second = ranked[1][1] if len(ranked) > 1 else 0
+        return Topic(id_, id_.partition(":")[0], "document", second * 2 > count)
+
+
+def _names(mentions: Iterable[EntityMention]) -> Iterator[EntityMention]:
+    for mention in mentions:
+        if mention.id is not None and mention.known is not Known.ADJECTIVE:
+            yield mention

@@ -1,0 +1,187 @@
+"""What the words of a pack can mean, ready to be found in tokens; made once per pack.
+
+`lexicon(pack)` holds one matcher for each sort of word, since one word may be several at once: a
+noun that names a measure, a cue that another measure needs, a part of a name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mains.reports.packs import Pack, PhraseMatcher
+from mains.reports.packs.models import Phrases
+from mains.reports.values import Modality
+
+NOTATION = frozenset("*=|?.{}()")
+
+
+class Role(StrEnum):
+    """How a word names a measure."""
+
+    NOUN = "noun"
+    HEAD = "head"
+    """A noun that needs another cue, or gives way to any better one."""
+    VERB = "verb"
+
+
+class Link(StrEnum):
+    """What a preposition says; a word may be several."""
+
+    OF = "of"
+    IN = "in"
+    BY = "by"
+    FROM = "from"
+    TO = "to"
+    FOR = "for"
+    WITH = "with"
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """One way in which a word names a measure."""
+
+    measure: str
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """An entity's name; `capital` tells whether it is written with a capital first letter."""
+
+    id: str
+    kind: str
+    capital: bool
+    adjective: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Lexicon:
+    """The matchers of one language."""
+
+    measures: PhraseMatcher[tuple[Naming, ...]]
+    needs: PhraseMatcher[frozenset[str]]
+    excludes: PhraseMatcher[frozenset[str]]
+    names: PhraseMatcher[tuple[Called, ...]]
+    kinds: PhraseMatcher[str]
+    """Nouns of kinds beside a name: the startup X."""
+    schemes: PhraseMatcher[str]
+    """Nouns of schemes that are called after their place; the payload is the slug's tail."""
+    stand_ins: PhraseMatcher[str]
+    """Phrases that stand for something of a kind named before; "" for pronouns of any kind."""
+    modality: PhraseMatcher[Modality]
+    links: PhraseMatcher[frozenset[Link]]
+    says: PhraseMatcher[bool]
+    sources: PhraseMatcher[bool]
+    speakers: PhraseMatcher[bool]
+    scopes: PhraseMatcher[str]
+
+
+def lexicon(pack: Pack) -> Lexicon:
+    """Return the pack's words by what they can mean."""
+    grammar, words = pack.grammar, pack.measures
+
+    def matcher(pairs: Iterable[tuple[str, str]]) -> PhraseMatcher[str]:
+        return PhraseMatcher(pairs, pack.tokenizer)
+
+    return Lexicon(
+        measures=_together(pack, _namings(pack)),
+        needs=_sets(pack, ((p, m) for m, w in words.measures.items() for p in w.needs)),
+        excludes=_sets(pack, ((p, m) for m, w in words.measures.items() for p in w.excludes)),
+        names=_together(pack, _called(pack)),
+        kinds=matcher((phrase, kind) for kind, held in words.kinds.items() for phrase in held),
+        schemes=matcher((p, tail) for tail, held in words.programmes.items() for p in held),
+        stand_ins=matcher(_stand_ins(pack)),
+        modality=PhraseMatcher(_modality(pack), pack.tokenizer),
+        links=PhraseMatcher(_links(pack), pack.tokenizer),
+        says=PhraseMatcher([(p, True) for p in grammar.speech.verbs], pack.tokenizer),
+        sources=PhraseMatcher([(p, True) for p in grammar.speech.sources], pack.tokenizer),
+        speakers=PhraseMatcher(
+            [(p, True) for p in (*grammar.speech.roles, *grammar.speech.source_nouns)],
+            pack.tokenizer,
+        ),
+        scopes=matcher((p, scope) for scope, held in words.scopes.items() for p in held),
+    )
+
+
+def _namings(pack: Pack) -> Iterator[tuple[str, Naming]]:
+    for measure, words in pack.measures.measures.items():
+        if measure in pack.rules:
+            yield from ((phrase, Naming(measure, Role.NOUN)) for phrase in words.nouns)
+            yield from ((phrase, Naming(measure, Role.HEAD)) for phrase in words.heads)
+            yield from ((phrase, Naming(measure, Role.VERB)) for phrase in words.verbs)
+
+
+def _called(pack: Pack) -> Iterator[tuple[str, Called]]:
+    for entity in pack.entities:
+        for name in pack.names_of(entity):
+            # A name of a cased script that begins small is an adjective or a common noun.
+            small = name[0].islower()
+            yield name, Called(entity.id, entity.kind, name[0].isupper(), small)
+
+
+def _stand_ins(pack: Pack) -> Iterator[tuple[str, str]]:
+    held = pack.grammar.coreference
+    for kind in type(held).model_fields:
+        phrases: Phrases = getattr(held, kind)
+        yield from ((phrase, "" if kind == "pronouns" else kind) for phrase in phrases)
+
+
+def _modality(pack: Pack) -> Iterator[tuple[str, Modality]]:
+    words = pack.grammar.modality
+    for modality in (Modality.OBSERVED, Modality.TARGET, Modality.ESTIMATED, Modality.PLANNED):
+        phrases: Phrases = getattr(words, modality.value)
+        yield from ((phrase, modality) for phrase in phrases)
+
+
+def _links(pack: Pack) -> Iterator[tuple[str, frozenset[Link]]]:
+    words = pack.grammar.prepositions
+    held: dict[str, set[Link]] = {}
+    for link, phrases in (
+        (Link.OF, words.of),
+        (Link.IN, words.in_),
+        (Link.BY, words.by),
+        (Link.FROM, words.from_),
+        (Link.TO, words.to),
+        (Link.FOR, words.for_),
+        (Link.WITH, words.with_),
+    ):
+        for phrase in phrases:
+            # A preposition is matched as it is written: stems of such short words collide.
+            exact = phrase if set(phrase) & NOTATION or " " in phrase else f"{phrase}="
+            held.setdefault(exact, set()).add(link)
+    for phrase, links in held.items():
+        yield phrase, frozenset(links)
+
+
+def _sets(pack: Pack, pairs: Iterable[tuple[str, str]]) -> PhraseMatcher[frozenset[str]]:
+    held: dict[str, set[str]] = {}
+    written: dict[str, str] = {}
+    for phrase, measure in pairs:
+        key = _key(pack, phrase)
+        held.setdefault(key, set()).add(measure)
+        written.setdefault(key, phrase)
+    return PhraseMatcher(
+        [(written[key], frozenset(measures)) for key, measures in held.items()], pack.tokenizer
+    )
+
+
+def _together(pack: Pack, pairs: Iterable[tuple[str, object]]) -> PhraseMatcher:  # type: ignore[type-arg]
+    """Return a matcher that gives all meanings of a phrase at once, forms of one stem together."""
+    held: dict[str, list[object]] = {}
+    written: dict[str, str] = {}
+    for phrase, meaning in pairs:
+        key = _key(pack, phrase)
+        if meaning not in held.setdefault(key, []):
+            held[key].append(meaning)
+        written.setdefault(key, phrase)
+    return PhraseMatcher(
+        [(written[key], tuple(meanings)) for key, meanings in held.items()], pack.tokenizer
+    )
+
+
+def _key(pack: Pack, phrase: str) -> str:
+    if set(phrase) & NOTATION:
+        return phrase
+    return " ".join(token.stem for token in pack.tokenizer.tokens(phrase))

@@ -1,0 +1,99 @@
+"""A document is read: its figures become claims, its statements relations.
+
+    reading = read(open_document(content, name="report.txt"))
+
+Reading is pure: the same document always gives the same reading, ids included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from mains.reports.documents.document import Block, Document
+from mains.reports.packs import load_pack
+from mains.reports.reader.binding import Binder
+from mains.reports.reader.calendars import Calendar
+from mains.reports.reader.drafts import Draft
+from mains.reports.reader.focus import Focus
+from mains.reports.reader.mentions import mentions
+from mains.reports.reader.pairing import pairs_of, with_restated_periods
+from mains.reports.reader.quantities import figures
+from mains.reports.reader.relations import relations
+from mains.reports.reader.scene import Scene
+from mains.reports.reader.text import Sentence, sentences
+from mains.reports.values import Claim, Reading, identify, with_pairs
+
+Passage = tuple[Block, Sequence[Sentence]]
+
+
+def read(document: Document) -> Reading:
+    """Return everything that the document states, in the order of its text."""
+    passages = [(block, _sentences(document, block)) for block in document.blocks]
+    scenes = list(_scenes(document, passages))
+    calendar = Calendar(scenes, document.published)
+    binder = Binder(Focus(scenes), calendar)
+    drafts = [draft for scene in scenes for draft in binder.bind(scene)]
+    claims = _claims(document, drafts)
+    found = relations(passages, claims, sha256=document.sha256, doc=document.name)
+    return Reading(
+        doc=document.name,
+        sha256=document.sha256,
+        languages=document.languages,
+        published=document.published,
+        claims=claims,
+        relations=found,
+        notes=document.notes,
+    )
+
+
+def _sentences(document: Document, block: Block) -> list[Sentence]:
+    return sentences(document.text, block.start, block.end, block.language)
+
+
+def _scenes(document: Document, passages: Sequence[Passage]) -> Iterator[Scene]:
+    year = int(document.published[:4]) if document.published else None
+    for block, held in passages:
+        pack = load_pack(block.language)
+        money: str | None = None
+        for sentence in held:
+            found = figures(sentence, pack, anchor_year=year, money=money)
+            money = next((q.unit for q in reversed(found.quantities) if q.kind == "money"), money)
+            yield Scene(
+                sentence=sentence,
+                pack=pack,
+                block=block.kind,
+                figures=found,
+                mentions=mentions(sentence, pack),
+                is_heading=block.is_heading,
+            )
+
+
+def _claims(document: Document, drafts: Sequence[Draft]) -> tuple[Claim, ...]:
+    claims = [_claim(document, draft) for draft in drafts]
+    pairs = pairs_of(claims, drafts)
+    return with_pairs(with_restated_periods(claims, pairs), pairs)
+
+
+def _claim(document: Document, draft: Draft) -> Claim:
+    parts = (draft.start, draft.end, draft.measure, draft.value, draft.unit, draft.bound.value)
+    return Claim(
+        id=identify(document.sha256, *parts),
+        doc=document.name,
+        start=draft.start,
+        end=draft.end,
+        quote=document.text[draft.start : draft.end],
+        subject=draft.subject,
+        measure=draft.measure,
+        scope=draft.scope,
+        value=draft.value,
+        unit=draft.unit,
+        bound=draft.bound,
+        modality=draft.modality,
+        period=draft.period,
+        speaker=draft.speaker,
+        pair=None,
+        status=draft.status,
+        language=draft.scene.sentence.language,
+        block=draft.scene.block,
+        reasons=draft.reasons,
+    )
