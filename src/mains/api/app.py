@@ -19,7 +19,9 @@ from mains.ledger import routes as ledger
 from mains.parties import routes as parties
 from mains.parties.door import CallerDependency, TransactionDependency, install_problem_details
 from mains.programmes import routes as programmes
+from mains.reports import live_routes as live
 from mains.reports import routes as reports
+from mains.reports.drafts import routes as drafts
 from mains.sites import routes as sites
 from mains.wire.base import Schema
 from mains.wire.jobs import AuditFinding, AuditView, ServerKey
@@ -102,6 +104,8 @@ def application(wired: JobsWired, *, background: Lifespan | None = None) -> Fast
         jobs.router,
         agents.router,
         reports.router,
+        drafts.router,
+        live.router,
     ):
         app.include_router(slice_router)
     install_problem_details(app)

@@ -20,6 +20,7 @@ from mains.errors import (
 )
 from mains.parties.rules import Caller
 from mains.reports import claims
+from mains.reports.drafts.service import open_drafts
 from mains.reports.linking import find_original, lead, link, settle_copies
 from mains.reports.reading_pool import FETCHED, OPENED, ReadingPool, ReadingRequest
 from mains.reports.values import IDENTITY_DIGITS, NEUTRAL_MEASURES
@@ -212,6 +213,7 @@ async def _enter(
         await lead(tx, document_id, instead_of=original[0], now=now)
     else:
         await settle_copies(tx, [document_id], now=now)
+    await open_drafts(tx, document_id, opener=arrival.filed_by, now=now)
     return DocumentFiled(document=await claims.document(tx, document_id), replayed=False)
 
 

@@ -19,14 +19,13 @@ from mains.reports.drafts.values import (
     Material,
     Statement,
 )
-from mains.reports.packs import load_pack
+from mains.reports.packs.loader import entities
 from mains.reports.rows import Row, claim_of
 from mains.reports.values import Claim, Modality, Relation, Status
 from mains.wire.drafts import DraftEventView, DraftView, FieldView, StatementView
 
 QUERIES: Final = Queries.load(__package__, "queries.sql")
 REPORT_QUERIES: Final = Queries.load("mains.reports", "queries.sql")
-NO_LANGUAGE: Final = "und"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +140,7 @@ def relation_of(row: Row) -> Relation:
 @cache
 def containers() -> Mapping[str, str]:
     """Return what each entity known by name lies in or belongs to."""
-    found = load_pack(NO_LANGUAGE).entities
-    return {each.id: each.within for each in found if each.within is not None}
+    return {each.id: each.within for each in entities() if each.within is not None}
 
 
 async def _by_id(tx: Transaction, query: str, ids: Iterable[str]) -> dict[str, Row]:
