@@ -27,6 +27,8 @@ LINK_CHARACTERS_MAX: Final = 250
 METADATA_CHARACTERS_MAX: Final = 300
 JSON_CHARACTERS_MAX: Final = 2**18
 JSON_DEPTH_MAX: Final = 6
+PIECE_CHARACTERS: Final = 2**14
+SEPARATORS: Final = re.compile(r"[\s/]+")
 META_CHARSET: Final = re.compile(
     rb"<meta[^>]{0,200}charset\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE
 )
@@ -60,8 +62,9 @@ def read_page(text: str) -> Page:
 
     Raises DocumentTooLarge where the page is nested or stuffed beyond the limits.
     """
-    _check_shape(text)
-    tree = _tree(text)
+    markup = _uncommented(text)
+    _check_shape(markup)
+    tree = _tree(markup)
     meta = _meta(tree)
     facts = _facts(tree)
     title = meta.first(TITLE_NAMES) or facts.title or _heading(tree) or _text(tree.find(".//title"))
@@ -75,31 +78,46 @@ def read_page(text: str) -> Page:
     )
 
 
+def _uncommented(text: str) -> str:
+    """Return the page without its comments, which say nothing and may be very long."""
+    kept: list[str] = []
+    held = 0
+    while (first := text.find("<!--", held)) >= 0 and (last := text.find("-->", first + 4)) >= 0:
+        kept.append(text[held:first])
+        held = last + len("-->")
+    return "".join([*kept, text[held:]])
+
+
 class _Shape:
     """Counts elements and depth while a page is parsed, and keeps no tree."""
 
     def __init__(self) -> None:
+        self.events = 0
         self._depth = 0
         self._elements = 0
 
     def start(self, tag: str | bytes, attrib: Mapping[str | bytes, str | bytes]) -> None:
+        self.events += 1
         self._depth += 1
         self._elements += 1
         if self._depth > limits.HTML_DEPTH_MAX:
             raise _too_large(f"its elements are nested deeper than {limits.HTML_DEPTH_MAX}")
         if self._elements > limits.HTML_ELEMENTS_MAX:
             raise _too_large(f"it has more than {limits.HTML_ELEMENTS_MAX:,} elements")
-        if attrib and sum(map(len, attrib.values())) > limits.HTML_ATTRIBUTE_CHARACTERS_MAX:
+        if len(attrib) > limits.HTML_ATTRIBUTES_MAX:
+            raise _too_large(f"an element has more than {limits.HTML_ATTRIBUTES_MAX:,} attributes")
+        if sum(map(len, attrib.values())) > limits.HTML_ATTRIBUTE_CHARACTERS_MAX:
             raise _too_large("an element's attributes take more than a million characters")
 
     def end(self, tag: str | bytes) -> None:
+        self.events += 1
         self._depth -= 1
 
     def data(self, data: str | bytes) -> None:
-        pass
+        self.events += 1
 
     def comment(self, text: str | bytes) -> None:
-        pass
+        self.events += 1
 
     def close(self) -> None:
         pass
@@ -110,12 +128,25 @@ def _too_large(detail: str) -> DocumentTooLarge:
 
 
 def _check_shape(text: str) -> None:
+    """Refuse a page whose tree would cost too much.
+
+    The parser compares each attribute of a tag with all before it, so that a tag with very many
+    is refused before its end is seen: while one is read, the parser tells of nothing.
+    """
     if len(text) > limits.HTML_BYTES_MAX:
         raise _too_large(f"it has more than {limits.HTML_BYTES_MAX // 2**20} MiB")
-    parser = etree.HTMLParser(target=_Shape(), no_network=True)
+    shape = _Shape()
+    parser = etree.HTMLParser(target=shape, no_network=True)
+    separators = 0
     try:
-        for first in range(0, len(text), 2**16):
-            parser.feed(text[first : first + 2**16])
+        for first in range(0, len(text), PIECE_CHARACTERS):
+            piece = text[first : first + PIECE_CHARACTERS]
+            told = shape.events
+            parser.feed(piece)
+            silent = shape.events == told
+            separators = separators + len(SEPARATORS.findall(piece)) if silent else 0
+            if separators > limits.HTML_ATTRIBUTES_MAX * 4:
+                raise _too_large("one of its tags goes on for too long")
         parser.close()
     except etree.LxmlError as error:
         raise DocumentUnreadable("it is no HTML that can be parsed", reason="html") from error

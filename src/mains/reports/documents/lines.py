@@ -54,11 +54,16 @@ def text_lines(text: str) -> list[Line]:
         hint = Hint.ITEM if inner > start else None
         lines.append(Line(inner, end, hint, follows_blank))
         follows_blank = False
-        if len(lines) > limits.BLOCKS_MAX:
-            raise DocumentTooLarge(
-                f"it has more than {limits.BLOCKS_MAX:,} paragraphs", limit="paragraphs"
-            )
+        check_count(len(lines))
     return lines
+
+
+def check_count(lines: int) -> None:
+    """Raise DocumentTooLarge where a document has too many lines."""
+    if lines > limits.BLOCKS_MAX:
+        raise DocumentTooLarge(
+            f"it has more than {limits.BLOCKS_MAX:,} paragraphs", limit="paragraphs"
+        )
 
 
 def width(text: str) -> int:

@@ -14,7 +14,7 @@ from mains.reports.documents.decoding import decode
 from mains.reports.documents.document import Block, Document
 from mains.reports.documents.html import meta_charset, read_page
 from mains.reports.documents.languages import block_languages
-from mains.reports.documents.lines import Hint, Line, text_lines
+from mains.reports.documents.lines import Hint, Line, check_count, text_lines
 from mains.reports.documents.parts import parts
 from mains.reports.documents.pdf import read_pdf
 from mains.reports.documents.sniffing import Kind, declared_encoding, sniff
@@ -89,6 +89,7 @@ def _from_pdf(content: bytes) -> _Opened:
 
 def _laid_out(written: Sequence[tuple[str, Hint | None]]) -> tuple[str, list[Line]]:
     """Return the extracted lines as one text, with where each of them stands in it."""
+    check_count(len(written))
     text = "".join(f"{line}\n" for line, _ in written)
     starts = itertools.accumulate((len(line) + 1 for line, _ in written), initial=0)
     lines = [

@@ -70,7 +70,7 @@ class _Strength(IntEnum):
 
     NONE = 0
     INSIDE = 1
-    """A marker somewhere: it counts after the article's end, in a line that is no paragraph."""
+    """A marker somewhere: it counts after the article's end, where the line is no statement."""
     OPENING = 2
     """A marker opens a sentence: it counts after the article's end."""
     WHOLE = 3
@@ -186,17 +186,23 @@ def _strength(
         return _Strength.WHOLE
     if any(_opens_sentence(tokens, match.first) for match in found):
         return _Strength.OPENING
-    return _Strength.INSIDE if not shape.is_paragraph else _Strength.NONE
+    is_statement = shape.ends_sentence and not shape.asks
+    return _Strength.NONE if is_statement else _Strength.INSIDE
 
 
 def _markers(pack: Pack) -> PhraseMatcher[BlockKind]:
     headings = pack.grammar.headings
     return PhraseMatcher(
-        [(phrase, BlockKind.RELATED) for phrase in headings.related]
-        + [(phrase, BlockKind.PROMOTION) for phrase in headings.promotion]
-        + [(phrase, BlockKind.BOILERPLATE) for phrase in headings.boilerplate],
+        [(_exact(phrase), BlockKind.RELATED) for phrase in headings.related]
+        + [(_exact(phrase), BlockKind.PROMOTION) for phrase in headings.promotion]
+        + [(_exact(phrase), BlockKind.BOILERPLATE) for phrase in headings.boilerplate],
         pack.tokenizer,
     )
+
+
+def _exact(phrase: str) -> str:
+    """Return the phrase with plain words as they stand: a stem's other words say other things."""
+    return " ".join(word + "=" if word.isalpha() else word for word in phrase.split())
 
 
 def _opens_links(tokens: Sequence[Token], match: Match[BlockKind], shape: _Shape) -> bool:
