@@ -3,13 +3,13 @@
 from collections.abc import Generator, Iterator, Sequence
 from types import TracebackType
 from typing import IO, Final, Self, TypeVar
-from urllib.parse import quote
 from uuid import UUID
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel
 
-from mains.errors import Incompatible, ServerUnreachable, Unavailable
+from mains.errors import ServerUnreachable, Unavailable
 from mains.wire.base import Schema
+from mains.wire.bodies import part, read, written
 from mains.wire.connection import PAUSES_SECONDS, Connection, Parameters
 from mains.wire.jobs import (
     ArtefactView,
@@ -48,6 +48,7 @@ from mains.wire.programmes import (
     VoucherRequest,
     VoucherView,
 )
+from mains.wire.reports_client import ReportsClient
 from mains.wire.sites import (
     NewPool,
     NewPrice,
@@ -82,6 +83,7 @@ class Client:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._sleep = connection.sleep
+        self.reports = ReportsClient(connection)
 
     def __enter__(self) -> Self:
         return self
@@ -138,27 +140,27 @@ class Client:
         return self._get("/jobs", JobPage, parameters)
 
     def job(self, reference: str) -> JobDetail:
-        return self._get(f"/jobs/{_part(reference)}", JobDetail)
+        return self._get(f"/jobs/{part(reference)}", JobDetail)
 
     def why(self, reference: str) -> WhyView:
-        return self._get(f"/jobs/{_part(reference)}/why", WhyView)
+        return self._get(f"/jobs/{part(reference)}/why", WhyView)
 
     def cancel(self, reference: str, *, tasks: list[int] | None) -> JobView:
         request = CancelRequest(tasks=tasks)
-        return self._post(f"/jobs/{_part(reference)}/cancel", request, JobView, repeat=True)
+        return self._post(f"/jobs/{part(reference)}/cancel", request, JobView, repeat=True)
 
     def receipt(self, reference: str) -> bytes:
         """Return the receipt as it was signed: the JSON of a DSSE envelope."""
-        return self._connection.call("GET", f"/jobs/{_part(reference)}/receipt", repeat=True)
+        return self._connection.call("GET", f"/jobs/{part(reference)}/receipt", repeat=True)
 
     def artefacts(self, reference: str) -> list[ArtefactView]:
-        return self._get(f"/jobs/{_part(reference)}/artefacts", list[ArtefactView])
+        return self._get(f"/jobs/{part(reference)}/artefacts", list[ArtefactView])
 
     # Logs.
 
     def log(self, reference: str, *, task: int, offset: int = 0) -> Generator[bytes, None, None]:
         """Yield what a task's log holds now, from a byte offset on."""
-        path = f"/jobs/{_part(reference)}/logs"
+        path = f"/jobs/{part(reference)}/logs"
         parameters = {"task": task, "offset": offset}
         with self._connection.stream(path, parameters=parameters) as chunks:
             yield from chunks
@@ -171,7 +173,7 @@ class Client:
         A lost connection is opened again from the byte that it had come to. Gives up with the
         error when PAUSES_SECONDS pass without a byte or a whole answer.
         """
-        path = f"/jobs/{_part(reference)}/logs"
+        path = f"/jobs/{part(reference)}/logs"
         losses = 0
         while True:
             try:
@@ -210,7 +212,7 @@ class Client:
 
     def blob(self, sha256: str) -> Iterator[bytes]:
         """Yield content as the server sends it; the caller checks its hash."""
-        with self._connection.stream(f"/blobs/{_part(sha256)}") as chunks:
+        with self._connection.stream(f"/blobs/{part(sha256)}") as chunks:
             yield from chunks
 
     # Parties.
@@ -231,13 +233,13 @@ class Client:
             after = page.next_after
 
     def organisation(self, reference: str) -> OrganisationView:
-        return self._get(f"/organisations/{_part(reference)}", OrganisationView)
+        return self._get(f"/organisations/{part(reference)}", OrganisationView)
 
     def people(self, organisation: str) -> list[PersonView]:
-        return self._get(f"/organisations/{_part(organisation)}/people", list[PersonView])
+        return self._get(f"/organisations/{part(organisation)}/people", list[PersonView])
 
     def add_person(self, organisation: str, request: PersonRequest) -> PersonView:
-        return self._post(f"/organisations/{_part(organisation)}/people", request, PersonView)
+        return self._post(f"/organisations/{part(organisation)}/people", request, PersonView)
 
     def create_key(self, request: KeyRequest) -> KeyIssued:
         return self._post("/keys", request, KeyIssued)
@@ -246,8 +248,8 @@ class Client:
         return self._get("/keys", list[KeyView])
 
     def revoke_key(self, prefix: str) -> KeyView:
-        body = self._connection.call("DELETE", f"/keys/{_part(prefix)}", repeat=True)
-        return _read(body, KeyView)
+        body = self._connection.call("DELETE", f"/keys/{part(prefix)}", repeat=True)
+        return read(body, KeyView)
 
     # Sites.
 
@@ -258,24 +260,24 @@ class Client:
         return self._get("/sites", SiteList).sites
 
     def site(self, name: str) -> SiteView:
-        return self._get(f"/sites/{_part(name)}", SiteView)
+        return self._get(f"/sites/{part(name)}", SiteView)
 
     def add_pool(self, site: str, request: NewPool) -> SiteView:
-        return self._post(f"/sites/{_part(site)}/pools", request, SiteView)
+        return self._post(f"/sites/{part(site)}/pools", request, SiteView)
 
     def set_price(self, site: str, pool: str, request: NewPrice) -> SiteView:
-        path = f"/sites/{_part(site)}/pools/{_part(pool)}/price"
-        body = self._connection.call("PUT", path, body=_written(request), repeat=True)
-        return _read(body, SiteView)
+        path = f"/sites/{part(site)}/pools/{part(pool)}/price"
+        body = self._connection.call("PUT", path, body=written(request), repeat=True)
+        return read(body, SiteView)
 
     def drain_site(self, name: str) -> SiteView:
-        return self._post(f"/sites/{_part(name)}/drain", None, SiteView, repeat=True)
+        return self._post(f"/sites/{part(name)}/drain", None, SiteView, repeat=True)
 
     def undrain_site(self, name: str) -> SiteView:
-        return self._post(f"/sites/{_part(name)}/undrain", None, SiteView, repeat=True)
+        return self._post(f"/sites/{part(name)}/undrain", None, SiteView, repeat=True)
 
     def join_token(self, site: str) -> TokenView:
-        return self._post(f"/sites/{_part(site)}/token", None, TokenView)
+        return self._post(f"/sites/{part(site)}/token", None, TokenView)
 
     # Programmes.
 
@@ -295,7 +297,7 @@ class Client:
             headers=headers,
             repeat=True,
         )
-        return _read(body, ProgrammeDetail)
+        return read(body, ProgrammeDetail)
 
     def programmes(self) -> Iterator[ProgrammeView]:
         after: str | None = ""
@@ -305,7 +307,7 @@ class Client:
             after = page.next_after
 
     def programme(self, name: str, *, version: int | None = None) -> ProgrammeDetail:
-        return self._get(f"/programmes/{_part(name)}", ProgrammeDetail, {"version": version})
+        return self._get(f"/programmes/{part(name)}", ProgrammeDetail, {"version": version})
 
     def programme_packs(self) -> list[PackView]:
         return self._get("/programme-packs", list[PackView])
@@ -339,15 +341,15 @@ class Client:
     def deposit(
         self, organisation: str, request: DepositRequest, *, idempotency_key: UUID
     ) -> DepositView:
-        path = f"/organisations/{_part(organisation)}/deposits"
+        path = f"/organisations/{part(organisation)}/deposits"
         return self._post(path, request, DepositView, idempotency_key=idempotency_key)
 
     def balance(self, organisation: str) -> BalanceView:
-        return self._get(f"/organisations/{_part(organisation)}/balance", BalanceView)
+        return self._get(f"/organisations/{part(organisation)}/balance", BalanceView)
 
     def entries(self, organisation: str) -> Iterator[EntryView]:
         """Yield what happened to an organisation's accounts, newest first, page by page."""
-        path = f"/organisations/{_part(organisation)}/entries"
+        path = f"/organisations/{part(organisation)}/entries"
         before: int | None = None
         while True:
             parameters: Parameters = {"before": before, "limit": PAGE_MAX}
@@ -361,7 +363,7 @@ class Client:
 
     def _get(self, path: str, answer: type[Answer], parameters: Parameters | None = None) -> Answer:
         body = self._connection.call("GET", path, parameters=parameters, repeat=True)
-        return _read(body, answer)
+        return read(body, answer)
 
     def _post(
         self,
@@ -377,28 +379,8 @@ class Client:
         body = self._connection.call(
             "POST",
             path,
-            body=None if request is None else _written(request),
+            body=None if request is None else written(request),
             headers=headers,
             repeat=repeat or idempotency_key is not None,
         )
-        return _read(body, answer)
-
-
-def _written(request: Schema) -> bytes:
-    return request.model_dump_json().encode()
-
-
-def _read(body: bytes, answer: type[Answer]) -> Answer:
-    """Read an answer; what a newer server adds is left out."""
-    try:
-        return TypeAdapter(answer).validate_json(body, extra="ignore")
-    except ValidationError as error:
-        raise Incompatible(
-            "The server's answer has another shape than this version of mains knows.",
-            hint="Compare `mains version` here with the server's.",
-        ) from error
-
-
-def _part(text: str) -> str:
-    """Return text as one part of a path, whatever it holds."""
-    return quote(text, safe=":").replace(".", "%2E") or "-"
+        return read(body, answer)

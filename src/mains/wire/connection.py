@@ -77,16 +77,17 @@ class Connection:
         parameters: Parameters | None = None,
         headers: Mapping[str, str] | None = None,
         repeat: bool,
+        seconds_max: float = ANSWER_SECONDS_MAX,
     ) -> bytes:
         """Send one request and return the body of its answer.
 
         A body that is a file is sent from its beginning. repeat says that sending it twice has
-        the effect of sending it once. Raises the error that the server tells, or
-        ServerUnreachable; its fact `effect` is "none" or "unknown".
+        the effect of sending it once; seconds_max is how long the answer may take. Raises the
+        error that the server tells, or ServerUnreachable; its fact `effect` is "none" or "unknown".
         """
         for pause in (*PAUSES_SECONDS, None):
             try:
-                return self._call_once(method, path, body, parameters, headers)
+                return self._call_once(method, path, body, parameters, headers, seconds_max)
             except Unavailable as failure:
                 if pause is None or not self._worth_repeating(method, failure, repeat=repeat):
                     raise
@@ -124,6 +125,7 @@ class Connection:
         body: bytes | IO[bytes] | None,
         parameters: Parameters | None,
         headers: Mapping[str, str] | None,
+        seconds_max: float,
     ) -> bytes:
         sent = dict(headers or {})
         if isinstance(body, bytes):
@@ -137,6 +139,7 @@ class Connection:
                 content=body if body is None or isinstance(body, bytes) else _chunks(body),
                 params=_present(parameters),
                 headers=sent,
+                timeout=httpx.Timeout(seconds_max, connect=CONNECT_SECONDS_MAX),
             )
         self._answered = True
         if response.status_code in _PASSING_STATUSES:

@@ -41,6 +41,7 @@ Address = Annotated[Text, StringConstraints(min_length=8, max_length=2_000)]
 REVIEW_TYPE = "application/vnd.mains.review+json"
 REVIEWS_MAX = 200
 BULK_MAX = 100
+EDGES_ASKED_MAX = 20_000
 CORRECTABLE = (
     *("subject", "measure", "scope", "value", "unit", "bound", "modality", "period", "speaker"),
 )
@@ -196,6 +197,12 @@ class EdgeView(Schema):
 class EdgePage(Schema):
     edges: list[EdgeView]
     next_before: int | None = None
+
+
+class EdgesAsked(Schema):
+    """Between which claims edges are asked for."""
+
+    claims: list[ClaimId] = Field(min_length=1, max_length=EDGES_ASKED_MAX)
 
 
 class StandingView(Schema):
