@@ -137,6 +137,13 @@ async def edges_of_claim(tx: Transaction, claim_id: str) -> list[EdgeView]:
     return [edge_view(edge_of(row)) for row in await rows.fetchall()]
 
 
+async def edges_between(tx: Transaction, claim_ids: Sequence[str]) -> list[EdgeView]:
+    """Return the edges whose two ends are among these claims, VIEW_EDGES_MAX at most."""
+    asked = {"ids": list(claim_ids), "limit": VIEW_EDGES_MAX}
+    rows = await tx.execute(QUERIES["edges_between"], asked)
+    return [edge_view(edge_of(row)) for row in await rows.fetchall()]
+
+
 async def edges(
     tx: Transaction,
     *,

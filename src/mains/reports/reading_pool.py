@@ -72,7 +72,7 @@ class ReadingPool:
     """Up to workers_max processes that read documents; `close` ends them all."""
 
     def __init__(self, limits: ReadingLimits) -> None:
-        self._limits = limits
+        self.limits = limits
         self._slots = asyncio.Semaphore(limits.workers_max)
         self._waiting = 0
         self._idle: list[_Worker] = []
@@ -82,6 +82,11 @@ class ReadingPool:
     def process_ids(self) -> list[int]:
         """Return the workers that are there now, for tests and the curious."""
         return sorted(worker.process.pid for worker in self._all)
+
+    @property
+    def reading_count(self) -> int:
+        """Return how many workers have a document now."""
+        return len(self._all) - len(self._idle)
 
     async def read(self, request: ReadingRequest) -> dict[str, Any]:
         """Read one document and return what the worker wrote of it.
@@ -120,7 +125,7 @@ class ReadingPool:
 
     @asynccontextmanager
     async def _slot(self) -> AsyncIterator[None]:
-        if self._waiting >= self._limits.waiting_max:
+        if self._waiting >= self.limits.waiting_max:
             raise ReadingBusy(f"{self._waiting} documents wait to be read already")
         self._waiting += 1
         try:
@@ -144,7 +149,7 @@ class ReadingPool:
         return worker
 
     async def _ask(self, worker: "_Worker", asked: dict[str, str | None]) -> dict[str, Any]:
-        seconds_max = self._limits.seconds_max
+        seconds_max = self.limits.seconds_max
         line = orjson.dumps({**asked, "seconds_max": seconds_max}) + b"\n"
         try:
             async with asyncio.timeout(seconds_max):
@@ -156,7 +161,7 @@ class ReadingPool:
 
     def _give_back(self, worker: "_Worker") -> None:
         self._idle.append(worker)
-        worker.wait_at_most(self._limits.idle_seconds, self._retire)
+        worker.wait_at_most(self.limits.idle_seconds, self._retire)
 
     def _retire(self, worker: "_Worker") -> None:
         """Let a worker go that had nothing to do: it ends when its input does."""

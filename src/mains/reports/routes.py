@@ -33,6 +33,7 @@ from mains.wire.reports import (
     DocumentView,
     EdgeKind,
     EdgePage,
+    EdgesAsked,
     MeasureView,
     RelationPage,
     ReviewAnswers,
@@ -248,6 +249,14 @@ async def list_edges(
     """List how claims relate, newest first; with documents: only between claims of these."""
     chosen = None if document is None else [(await service.document(tx, d)).id for d in document]
     return await service.edges(tx, relation=relation, documents=chosen, before=before, limit=limit)
+
+
+@router.post("/edges/between")
+async def list_edges_between(
+    asked: EdgesAsked, caller: CallerDependency, tx: TransactionDependency
+) -> EdgePage:
+    """List how these claims relate to each other, in the order in which the edges were made."""
+    return EdgePage(edges=await service.edges_between(tx, asked.claims))
 
 
 @router.get("/subjects")
