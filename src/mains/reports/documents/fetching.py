@@ -89,7 +89,7 @@ def is_public(address: Address, port: int) -> bool:
     )
 
 
-async def fetch(
+def fetch(
     url: str,
     *,
     may_connect: MayConnect = is_public,
@@ -102,6 +102,12 @@ async def fetch(
     Raises AddressRefused before anything is sent where the address is not a public one,
     DocumentTooLarge beyond `bytes_max`, and SourceUnreachable where nothing came in time.
     """
+    return asyncio.run(_bounded(url, may_connect, proxy, seconds_max, bytes_max))
+
+
+async def _bounded(
+    url: str, may_connect: MayConnect, proxy: str | None, seconds_max: float, bytes_max: int
+) -> Fetched:
     try:
         async with asyncio.timeout(seconds_max):
             return await _follow(url, may_connect, proxy, bytes_max)
