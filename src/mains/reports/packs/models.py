@@ -331,6 +331,8 @@ class Grammar(Closed):
     """The language's own name."""
     stemmer: str | None = None
     """Snowball's name of the stemmer."""
+    inflects_names: bool = False
+    """Names take endings (Пекине, Münchens), so that they are found by their stems."""
     fold: dict[str, str] = {}
     """Characters that count as others (ё: е)."""
     apostrophe: Literal["prefix", "suffix", "none"] = "none"
@@ -347,6 +349,8 @@ class Grammar(Closed):
     """Range words."""
     currencies: dict[str, str] = {}
     """Names and symbols of currencies beside CLDR's own, with the ISO code."""
+    currency_repeats: bool = False
+    """Every amount names its currency: a bare number of millions is no money."""
     per: Phrases = ()
     """Words after a unit that make it a rate (per, pro, 每)."""
     units: dict[str, str | UnitName] = {}
@@ -418,6 +422,10 @@ class MeasureRule(Closed):
     """A number that is no figure."""
     bounds: Phrases = ()
     """Bounds that the figure usually has; with another one the measure is less likely."""
+    default: Phrases = ()
+    """Unit classes that mean this measure where no word of the sentence says otherwise."""
+    counted: bool = False
+    """Only the noun counted names it: a country that is named in passing covers nothing."""
     rank_only: bool = False
     """The noun is ranked, never counted."""
     general: bool = False

@@ -149,7 +149,10 @@ class Binder:
         reasons = [*_measure_reasons(measure), *subject_reasons(subject)]
         clear = measure is not None and measure.is_clear
         accepted = clear and subject is not None and subject.is_clear
-        governing = governing_period(scene, quantity.first, quantity.last, periods)
+        is_change = measure is not None and measure.measure == "growth_rate"
+        governing = governing_period(
+            scene, quantity.first, quantity.last, periods, is_change=is_change
+        )
         cue = modality_at(scene, quantity.first, quantity.last)
         period = _period_of(governing, reasons)
         scope = scope_at(scene, quantity.first, quantity.last, measure.cue if measure else None)

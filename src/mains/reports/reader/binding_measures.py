@@ -28,6 +28,7 @@ UNIT_CLASSES: Final = {
     QuantityKind.YEAR: frozenset({"year"}),
 }
 MEASURED: Final = {"W": "power", "FLOPS": "flops", "B": "bytes"}
+DEFAULT_SCORES: Final = {QuantityKind.RATIO: 5.0, QuantityKind.POINTS: 4.0, QuantityKind.DURATION: 3.2}
 COUNTED_GAP_MAX: Final = 5
 BEHIND_GAP_MAX: Final = 7
 ACCEPTED_MIN: Final = 3.0
@@ -42,7 +43,7 @@ class MeasureChoice:
     measure: str
     score: float
     slot: str
-    """"counted", "governing", "verb", "behind", "carried" or "document"."""
+    """"counted", "governing", "behind", "carried" or "unit"."""
     cue: MeasureCue | None
     rival: str | None = None
     """Another measure that fits nearly as well."""
@@ -68,7 +69,7 @@ def choose_measure(
     `established` are the measures that the document has stated in full before.
     """
     best: dict[str, MeasureChoice] = {}
-    for choice in _choices(scene, quantity, established):
+    for choice in (*_choices(scene, quantity, established), *_defaults(scene, quantity)):
         if choice.measure not in best or choice.score > best[choice.measure].score:
             best[choice.measure] = choice
     ranked = sorted(best.values(), key=lambda choice: (-choice.score, choice.measure))
@@ -111,9 +112,19 @@ def _choices(
             rule = scene.pack.rules[naming.measure]
             if not classes & set(rule.units) or rule.rank_only:
                 continue
+            if rule.counted and slot != "counted":
+                continue
             score = base + _naming_weight(scene, quantity, cue, naming, established)
             if score > 0:
                 yield MeasureChoice(naming.measure, score, slot, cue)
+
+
+def _defaults(scene: Scene, quantity: Quantity) -> Iterator[MeasureChoice]:
+    """Yield the measures that the unit alone means: a factor is a growth."""
+    classes = unit_classes(quantity)
+    for measure, rule in scene.pack.rules.items():
+        if classes & set(rule.default):
+            yield MeasureChoice(measure, DEFAULT_SCORES.get(quantity.kind, 2.0), "unit", None)
 
 
 def _slot(

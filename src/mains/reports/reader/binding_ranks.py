@@ -28,6 +28,7 @@ from mains.reports.values import BlockKind, Reason, Status
 RANKED_GAP_MAX: Final = 4
 LIST_GAP_MAX: Final = 3
 FIRST_OF_KIND: Final = "first_of_kind"
+UNRANKED: Final = frozenset({"time", "thresholds"})
 
 
 def bind_rank(
@@ -116,10 +117,12 @@ def _before(scene: Scene, quantity: Quantity) -> tuple[MeasureCue, str] | None:
 def _measure_of(scene: Scene, cue: MeasureCue) -> str | None:
     """Return the measure that the noun names for a rank: things counted go before all others."""
     options: list[tuple[int, str]] = []
+    if any(m.first < cue.last and cue.first < m.last for m in scene.entities):
+        return None
     for naming in cue.namings:
         rule = scene.pack.rules[naming.measure]
         words = scene.pack.measures.measures[naming.measure]
-        if naming.role is Role.VERB or rule.neutral or rule.general or rule.family == "time":
+        if naming.role is Role.VERB or rule.neutral or rule.general or rule.counted or rule.family in UNRANKED:
             continue
         needed = naming.role is Role.HEAD and words.needs
         if needed and not any(naming.measure in held for _, held in scene.mentions.needs):

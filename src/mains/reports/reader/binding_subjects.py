@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from mains.reports.reader.figures import Quantity
-from mains.reports.reader.focus import Focus
+from mains.reports.reader.focus import PLACES, Focus
 from mains.reports.reader.lexicon import Link
 from mains.reports.reader.mentions import EntityMention, Known, MeasureCue
 from mains.reports.reader.scene import Scene
@@ -22,6 +22,7 @@ ACCEPTED_MIN: Final = 2.2
 TOPIC_SCORES: Final = {"paragraph": 3.2, "title": 2.6, "document": 2.3}
 POSSESSED_GAP_MAX: Final = 4
 RIVAL_MARGIN: Final = 0.25
+SEAT_GAP_MAX: Final = 3
 WIDE_PLACES: Final = frozenset({"country", "union", "region"})
 
 
@@ -77,7 +78,10 @@ def choose_subject(
 
 
 def _kind_cost(kinds: Sequence[str], id_: str) -> float:
-    return 0.15 * kinds.index(id_.partition(":")[0])
+    """Return what another kind than the measure's first costs, more in another family."""
+    kind = id_.partition(":")[0]
+    other = (kind in PLACES) != (kinds[0] in PLACES)
+    return 0.1 * kinds.index(kind) + (1.0 if other else 0.0)
 
 
 def _weigh(
@@ -94,12 +98,24 @@ def _weigh(
         score -= 1.6
     if mention.first in scene.source_tokens:
         score -= 2.5
+    if mention.kind in PLACES and _is_seat(scene, mention):
+        score -= 1.5
     links = scene.links(mention.first)
     if slot != "possessor" and links & {Link.BY, Link.WITH, Link.FROM} and not links & {Link.OF}:
         score -= 1.2
     if is_rank and mention.kind in WIDE_PLACES and Link.IN in links:
         score -= 2.5
     return SubjectChoice(mention.id or "", score, slot, mention)
+
+
+def _is_seat(scene: Scene, mention: EntityMention) -> bool:
+    """Whether the place only says where the organisation right before it sits."""
+    return any(
+        other.kind in ("org", "platform")
+        and other.known is not Known.STAND_IN
+        and 0 <= mention.first - other.last <= SEAT_GAP_MAX
+        for other in scene.entities
+    )
 
 
 def _place(

@@ -60,7 +60,9 @@ class Calendar:
         same = SAME.fullmatch(how)
         if same is not None:
             known = [m.period for m in held if m.is_complete and m.period] or [self._named]
-            return _shifted(known[-1], int(same.group(1))) if known[-1] else None
+            if known[-1]:
+                return _shifted(known[-1], int(same.group(1)))
+            how = f"{{year{same.group(1)}}}"
         if self.anchor_year is None or not SHIFTED.search(how):
             return None
         year = self.anchor_year

@@ -29,6 +29,7 @@ STAND_IN_KINDS: Final = {
 }
 TITLE_WEIGHT: Final = 3
 SENTENCES_BACK_MAX: Final = 3
+MAIN_COUNT_MIN: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,9 @@ class Focus:
         held: list[EntityMention] = []
         for mention in scene.mentions.entities:
             resolved = mention
-            if mention.known is Known.STAND_IN:
+            if mention.known is Known.SCHEME:
+                resolved = self._scheme(mention, held, scene)
+            elif mention.known is Known.STAND_IN:
                 topic = self._stand_in(mention.kind, held, scene)
                 if topic is not None:
                     resolved = replace(mention, id=topic.id, kind=topic.kind)
@@ -135,7 +138,8 @@ class Focus:
             return None
         id_, count = ranked[0]
         second = ranked[1][1] if len(ranked) > 1 else 0
-        return Topic(id_, id_.partition(":")[0], "document", second * 2 > count)
+        is_ambiguous = count < MAIN_COUNT_MIN or second * 2 > count
+        return Topic(id_, id_.partition(":")[0], "document", is_ambiguous)
 
 
 def _names(mentions: Iterable[EntityMention]) -> Iterator[EntityMention]:

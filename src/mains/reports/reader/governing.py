@@ -101,15 +101,23 @@ def _noun_phrase(scene: Scene, first: int, verb: int) -> str:
 
 
 def governing_period(
-    scene: Scene, first: int, last: int, periods: Iterable[PeriodMention]
+    scene: Scene,
+    first: int,
+    last: int,
+    periods: Iterable[PeriodMention],
+    *,
+    is_change: bool = False,
 ) -> PeriodMention | None:
     """Return the period that governs the figure: its clause's, else the one set before it.
 
     In the clause the nearest wins, one right behind the figure before one in front. A period at the
-    head of the sentence holds for all clauses after it until another one stands there.
+    head of the sentence holds for all clauses after it until another one stands there. A change
+    is measured against "the year before", which does not govern it.
     """
     clause = scene.clause(first)
     held = [period for period in periods if not period.founded]
+    if is_change:
+        held = [p for p in held if not (p.relative or "").startswith("same")]
     inside = [period for period in held if scene.clause(period.first) == clause]
     if inside:
         return min(inside, key=lambda period: _way(scene, first, last, period))
@@ -124,7 +132,8 @@ def governing_period(
     before = [
         period
         for period in held
-        if period.last <= first and not scene.is_between_strong(period.last, first)
+        if period.last <= first
+        and (scene.clause(period.first) <= 1 or not scene.is_between_strong(period.last, first))
     ]
     if before:
         nearest = before[-1]

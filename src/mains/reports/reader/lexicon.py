@@ -15,6 +15,7 @@ from mains.reports.packs.models import Phrases
 from mains.reports.values import Modality
 
 NOTATION = frozenset("*=|?.{}()")
+ACRONYM_LETTERS_MAX = 5
 
 
 class Role(StrEnum):
@@ -54,6 +55,8 @@ class Called:
     kind: str
     capital: bool
     adjective: bool
+    written: str | None = None
+    """An acronym has to be written as it is: MIT is no German preposition."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +121,9 @@ def _called(pack: Pack) -> Iterator[tuple[str, Called]]:
         for name in pack.names_of(entity):
             # A name of a cased script that begins small is an adjective or a common noun.
             small = name[0].islower()
-            yield name, Called(entity.id, entity.kind, name[0].isupper(), small)
+            acronym = name if name.isupper() and len(name) <= ACRONYM_LETTERS_MAX else None
+            called = Called(entity.id, entity.kind, name[0].isupper(), small, acronym)
+            yield (name if small or pack.grammar.inflects_names else _exact(name)), called
 
 
 def _stand_ins(pack: Pack) -> Iterator[tuple[str, str]]:
@@ -132,7 +137,8 @@ def _modality(pack: Pack) -> Iterator[tuple[str, Modality]]:
     words = pack.grammar.modality
     for modality in (Modality.OBSERVED, Modality.TARGET, Modality.ESTIMATED, Modality.PLANNED):
         phrases: Phrases = getattr(words, modality.value)
-        yield from ((phrase, modality) for phrase in phrases)
+        # Tenses share their stem: a form is matched as it is written, or by its prefix.
+        yield from ((_exact(phrase), modality) for phrase in phrases)
 
 
 def _links(pack: Pack) -> Iterator[tuple[str, frozenset[Link]]]:
@@ -149,10 +155,16 @@ def _links(pack: Pack) -> Iterator[tuple[str, frozenset[Link]]]:
     ):
         for phrase in phrases:
             # A preposition is matched as it is written: stems of such short words collide.
-            exact = phrase if set(phrase) & NOTATION or " " in phrase else f"{phrase}="
-            held.setdefault(exact, set()).add(link)
+            held.setdefault(_exact(phrase), set()).add(link)
     for phrase, links in held.items():
         yield phrase, frozenset(links)
+
+
+def _exact(phrase: str) -> str:
+    """Return the phrase so that each plain word of it matches only as it is written."""
+    if set(phrase) & NOTATION:
+        return phrase
+    return " ".join(f"{word}=" for word in phrase.split())
 
 
 def _sets(pack: Pack, pairs: Iterable[tuple[str, str]]) -> PhraseMatcher[frozenset[str]]:

@@ -39,6 +39,8 @@ class Known(StrEnum):
     """A name that no pack knows, with a noun of kind beside it or a legal form behind it."""
     STAND_IN = "stand_in"
     """A noun or pronoun for something named before; resolved later."""
+    SCHEME = "scheme"
+    """A scheme that is called after its place; its `kind` is the slug's tail until resolved."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +152,7 @@ def _entities(tokens: Sequence[Token], words: Lexicon) -> Iterator[EntityMention
     for mention in (
         *_named(tokens, words),
         *_by_rule(tokens, words),
+        *_schemes(tokens, words),
         *_standing_in(tokens, words),
     ):
         if taken.isdisjoint(range(mention.first, mention.last)):
@@ -160,8 +163,12 @@ def _entities(tokens: Sequence[Token], words: Lexicon) -> Iterator[EntityMention
 
 def _named(tokens: Sequence[Token], words: Lexicon) -> Iterator[EntityMention]:
     for match in words.names.find(tokens):
-        first = tokens[match.first].text[0]
-        held = [c for c in match.payload if not c.capital or first.isupper()]
+        text = tokens[match.first].text
+        held = [
+            called
+            for called in match.payload
+            if (not called.capital or text[0].isupper()) and called.written in (None, text)
+        ]
         if held:
             yield _extended(tokens, match.first, match.last, held[0])
 
