@@ -7,6 +7,7 @@ import typer
 from mains.cli import (
     artefacts,
     audit,
+    drafts,
     jobs,
     login,
     money,
@@ -28,7 +29,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-USE, SELL, RUN = "Use", "Organise and sell", "Run mains"
+USE, SELL, READ, RUN = "Use", "Organise and sell", "Read reports", "Run mains"
 
 app.command("run", rich_help_panel=USE)(run.run)
 app.command("quote", rich_help_panel=USE)(quotes.quote)
@@ -51,6 +52,7 @@ app.add_typer(parties.organisations, name="org", rich_help_panel=SELL)
 app.add_typer(parties.keys, name="key", rich_help_panel=SELL)
 app.command("deposit", rich_help_panel=SELL)(money.deposit)
 app.command("audit", rich_help_panel=SELL)(audit.audit)
+app.add_typer(drafts.app, name="drafts", rich_help_panel=READ)
 app.command("up", rich_help_panel=RUN, context_settings=up.PASS_ON)(up.up)
 app.command("down", rich_help_panel=RUN, context_settings=up.PASS_ON)(up.down)
 app.command("agent", rich_help_panel=RUN, context_settings=up.PASS_ON)(up.agent)

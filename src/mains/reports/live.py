@@ -87,7 +87,9 @@ async def _figures(tx: Transaction, name: str, counterpart: Counterpart) -> Sequ
     rows = await (await tx.execute(QUERIES[counterpart.query])).fetchall()
     return [
         LiveFigure(
-            value=decimal_string(int(row["micros"])) if counterpart.is_money else str(row["number"]),
+            value=decimal_string(int(row["micros"]))
+            if counterpart.is_money
+            else str(row["number"]),
             unit=row["unit"] if counterpart.is_money else COUNT,
             about=name,
             scope=counterpart.scope,

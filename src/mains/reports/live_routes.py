@@ -8,7 +8,7 @@ from mains.parties.door import CallerDependency, NowDependency, TransactionDepen
 from mains.reports import live
 from mains.wire.live import LiveView
 
-MEASURES_MAX: Final = 100
+MEASURES_CHARACTERS_MAX: Final = 4_000
 
 router: Final = APIRouter(prefix="/v1/reports", tags=["reports"])
 
@@ -18,9 +18,12 @@ async def live_figures(
     caller: CallerDependency,
     tx: TransactionDependency,
     now: NowDependency,
-    measure: Annotated[list[str] | None, Query(max_length=MEASURES_MAX)] = None,
+    measures: Annotated[
+        str | None,
+        Query(max_length=MEASURES_CHARACTERS_MAX, description="Measures, parted by commas."),
+    ] = None,
 ) -> list[LiveView]:
     """Return this platform's own figures for these measures, or for all that can have one."""
-    if measure is None:
+    if measures is None:
         return await live.all_live(tx, now=now)
-    return await live.live(tx, measure, now=now)
+    return await live.live(tx, measures.split(","), now=now)

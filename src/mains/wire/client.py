@@ -11,6 +11,7 @@ from mains.errors import ServerUnreachable, Unavailable
 from mains.wire.base import Schema
 from mains.wire.bodies import part, read, written
 from mains.wire.connection import PAUSES_SECONDS, Connection, Parameters
+from mains.wire.drafts_client import DraftsClient
 from mains.wire.jobs import (
     ArtefactView,
     AuditView,
@@ -84,6 +85,7 @@ class Client:
         self._connection = connection
         self._sleep = connection.sleep
         self.reports = ReportsClient(connection)
+        self.drafts = DraftsClient(connection)
 
     def __enter__(self) -> Self:
         return self
