@@ -21,7 +21,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
 
-from mains.reports.packs.words import Token, Tokenizer, TokenKind
+from mains.reports.packs.words import APOSTROPHES, Token, Tokenizer, TokenKind
 
 GAP_TOKENS_MAX: Final = 3
 EXPANSIONS_MAX: Final = 512
@@ -84,6 +84,8 @@ class PhraseMatcher(Generic[Payload]):
         self, tokens: Sequence[Token], index: int, slots: Slots | None = None
     ) -> Match[Payload] | None:
         """Return the longest match that begins at token `index`."""
+        if index >= len(tokens) or not self._can_start(tokens[index], index, slots):
+            return None
         best: Match[Payload] | None = None
         for last, order, filled in self._walk(tokens, index, slots or {}):
             if best is None or (last, -order) > (best.last, -best.order):
@@ -95,6 +97,8 @@ class PhraseMatcher(Generic[Payload]):
     ) -> Match[Payload] | None:
         """Return the longest match that ends before token index `last`."""
         for index in range(max(0, last - reach), last):
+            if not self._can_start(tokens[index], index, slots):
+                continue
             for found, order, filled in self._walk(tokens, index, slots or {}):
                 if found == last:
                     return Match(index, last, self._payloads[order], order, filled)
@@ -109,13 +113,32 @@ class PhraseMatcher(Generic[Payload]):
     ) -> list[Match[Payload]]:
         """Return the longest match at each place, left to right; by default without overlaps."""
         found: list[Match[Payload]] = []
-        index = 0
-        while index < len(tokens):
-            match = self.match(tokens, index, slots)
+        root, end = self._root, 0
+        norms, stems, prefixes = root.norms, root.stems, root.prefixes
+        filled = {index for name in root.slots for index in (slots or {}).get(name, ())}
+        for index, token in enumerate(tokens):
+            # Most tokens end the search here, which is what makes a reader fast.
+            if (
+                token.norm not in norms
+                and token.stem not in stems
+                and index not in filled
+                and not (prefixes and _has_prefix(root, token.norm))
+            ):
+                continue
+            match = None if index < end else self.match(tokens, index, slots)
             if match is not None:
                 found.append(match)
-            index = match.last if match is not None and not overlapping else index + 1
+                end = index if overlapping else match.last
         return found
+
+    def _can_start(self, token: Token, index: int, slots: Slots | None) -> bool:
+        """Whether any phrase can begin here: most tokens end the search at this."""
+        root = self._root
+        if token.norm in root.norms or token.stem in root.stems:
+            return True
+        if _has_prefix(root, token.norm):
+            return True
+        return slots is not None and any(index in slots.get(name, ()) for name in root.slots)
 
     def _add(self, atoms: Sequence[_Atom], order: int, tokenizer: Tokenizer) -> None:
         node = self._root
@@ -159,6 +182,10 @@ class PhraseMatcher(Generic[Payload]):
                     pending.append((following, end, (*filled, (name, at, end))))
             if node.gap is not None:
                 pending.extend((node.gap, to, filled) for to in _gap_ends(tokens, at))
+
+
+def _has_prefix(node: _Node, norm: str) -> bool:
+    return any(norm[:length] in node.prefixes for length in node.prefix_lengths)
 
 
 def _steps(node: _Node, token: Token) -> Iterator[_Node]:
@@ -233,7 +260,9 @@ def _atoms(part: str, tokenizer: Tokenizer) -> Iterator[_Atom]:
     if len(part) > 1 and part[-1] in "=*":
         kind = "exact" if part[-1] == "=" else "prefix"
         part = part[:-1]
-    tokens = tokenizer.tokens(part)
+    # An elided word keeps its apostrophe only before a letter.
+    elided = len(part) > 1 and part[-1] in APOSTROPHES
+    tokens = tokenizer.tokens(f"{part}a")[:-1] if elided else tokenizer.tokens(part)
     for index, token in enumerate(tokens):
         last = index == len(tokens) - 1
         if token.kind is not TokenKind.WORD:

@@ -123,7 +123,7 @@ def _pattern(apostrophe: str, plain_space_groups: bool, glued_prefixes: Iterable
         rf"\d+(?:[.,\u066b\u066c\u00b7]\d+|{quote}\d{{3}}(?!\d))*",
         rf"[{FRACTIONS}]",
         rf"(?:{glued})(?=\d)" if glued else "",
-        rf"{word}{quote}(?={letter})" if apostrophe == "prefix" else "",
+        rf"{word}{quote}(?={letter}|\d)" if apostrophe == "prefix" else "",
         rf"{quote}(?:{letter})+" if apostrophe == "suffix" else "",
         word,
         rf"[{UNSPACED}]",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
-from mains.reports.packs import Pack, PhraseMatcher, Token, TokenKind
+from mains.reports.packs import Match, Pack, PhraseMatcher, Token, TokenKind
 from mains.reports.packs.models import BoundWords
 from mains.reports.reader.figures import Quantity, QuantityKind
 from mains.reports.values import Bound
@@ -16,6 +16,7 @@ OPENERS: Final = "(（[［"
 PAIR_GAP_TOKENS_MAX: Final = 3
 SHARED_SCALE_BELOW: Final = 1000
 CHANGE_REACH_TOKENS: Final = 6
+CHANGES: Final = ("rise", "fall")
 DASHES: Final = "-–—‑~～"
 UNBOUNDED: Final = frozenset(
     {
@@ -42,18 +43,22 @@ class BoundMatchers:
         self.fillers = PhraseMatcher([(phrase, True) for phrase in words.fillers], tokenizer)
         self.no_bounds = PhraseMatcher([(phrase, True) for phrase in words.not_bounds], tokenizer)
         self.no_duration = PhraseMatcher([(phrase, True) for phrase in words.not_before], tokenizer)
+        self.no_change = PhraseMatcher(
+            [(phrase, True) for phrase in words.not_after_change], tokenizer
+        )
         ranges = pack.grammar.ranges
         self.range_to = PhraseMatcher([(f"{word}=", True) for word in ranges.to], tokenizer)
         self.range_pairs = [
             (
                 PhraseMatcher([(f"{opener}=", True)], tokenizer),
                 PhraseMatcher([(f"{middle}=", True)], tokenizer),
+                (opener, middle) in ranges.change,
             )
             for opener, middle in ranges.between
         ]
         self.dash = ranges.dash
         self.change = PhraseMatcher(
-            [(phrase, True) for phrases in pack.grammar.change.values() for phrase in phrases],
+            [(phrase, True) for kind in CHANGES for phrase in pack.grammar.change.get(kind, ())],
             tokenizer,
         )
         joins = (*pack.grammar.clauses.conjunctions, ",", "，", "、")
@@ -101,8 +106,7 @@ def _before(
     for _ in range(FILLERS_MAX):
         match = matchers.before.ending_at(tokens, at)
         if match is not None and not barred & set(range(match.first, match.last)):
-            none = matchers.no_duration.match(tokens, match.first)
-            if held.kind is QuantityKind.DURATION and none is not None and none.last == match.last:
+            if _is_no_bound(held, tokens, matchers, match):
                 return None
             return match.payload, match.first
         filler = matchers.fillers.ending_at(tokens, at)
@@ -112,14 +116,37 @@ def _before(
     return None
 
 
+def _is_no_bound(
+    held: Quantity, tokens: Sequence[Token], matchers: BoundMatchers, match: Match[Bound]
+) -> bool:
+    """Whether the word is a bound elsewhere only: over five years; rose *to* 47 %."""
+
+    def same(other: Match[bool] | None) -> bool:
+        return other is not None and other.last == match.last
+
+    if same(matchers.no_change.match(tokens, match.first)):
+        return _changes(tokens, match.first, matchers, reach=2)
+    is_duration = held.kind is QuantityKind.DURATION
+    return is_duration and same(matchers.no_duration.match(tokens, match.first))
+
+
 def _after(
     held: Quantity, tokens: Sequence[Token], matchers: BoundMatchers, barred: set[int]
 ) -> tuple[Bound, int, int] | None:
     """Return the bound word after the figure or, in its middle, after the number."""
     for at in (held.last, held.number_last, held.last + 1):
-        glued = at <= held.last or (at - 1 < len(tokens) and tokens[at - 1].kind is TokenKind.HAN)
-        match = matchers.after.match(tokens, at) if glued and at < len(tokens) else None
-        if match is not None and not barred & set(range(match.first, match.last)):
+        if at >= len(tokens):
+            continue
+        match = matchers.after.match(tokens, at)
+        # A noun may stand between the figure and the word: "ten firms or more".
+        apart = at > held.last and tokens[held.last].kind is not TokenKind.HAN
+        if (
+            match is not None
+            and apart
+            and (match.last - match.first < 2 or tokens[held.last].kind is not TokenKind.WORD)
+        ):
+            continue
+        if match is not None and not barred & set(range(match.first, match.last + 1)):
             return match.payload, match.first, match.last
     return None
 
@@ -177,7 +204,10 @@ def _is_short_list(
         return True
     for matcher in (matchers.joins, matchers.range_to, *(pair[1] for pair in matchers.range_pairs)):
         match = matcher.match(tokens, low.last)
-        if match is not None and match.last == high.first:
+        if match is None:
+            continue
+        bound = matchers.before.match(tokens, match.last)
+        if high.first in (match.last, bound.last if bound is not None else match.last):
             return True
     return False
 
@@ -185,27 +215,21 @@ def _is_short_list(
 def _shared(low: Quantity, high: Quantity) -> tuple[Quantity, Quantity]:
     """Share the unit, and in a list also the scale, that only one of two neighbours has."""
     if low.unit is None and high.unit is not None and high.kind is not QuantityKind.RATIO:
-        value = low.value
-        if value < SHARED_SCALE_BELOW:
-            value *= high.scale
-        low = replace(low, unit=high.unit, kind=high.kind, value=value, scale=high.scale)
-    elif (
-        low.unit is not None
-        and high.unit is None
-        and low.kind
-        in (
-            QuantityKind.MONEY,
-            QuantityKind.PERCENT,
-        )
-    ):
-        if low.kind is QuantityKind.MONEY and low.scale == 1 and high.scale > 1:
-            if low.value < SHARED_SCALE_BELOW:
-                low = replace(low, value=low.value * high.scale, scale=high.scale)
-            high = replace(high, unit=low.unit, kind=low.kind)
-    elif low.unit is None and high.unit is None and low.scale == 1 < high.scale:
-        if low.value < SHARED_SCALE_BELOW:
-            low = replace(low, value=low.value * high.scale, scale=high.scale)
+        low = _scaled(low, high)
+        value = low.value * high.factor
+        return replace(low, unit=high.unit, kind=high.kind, value=value, factor=high.factor), high
+    if low.kind is QuantityKind.MONEY and high.unit is None and low.scale == 1 < high.scale:
+        return _scaled(low, high), replace(high, unit=low.unit, kind=low.kind)
+    if low.unit is None and high.unit is None:
+        return _scaled(low, high), high
     return low, high
+
+
+def _scaled(low: Quantity, high: Quantity) -> Quantity:
+    """Give a small number without magnitude that of its neighbour: 5 to 10 million."""
+    if low.scale == 1 < high.scale and low.value < SHARED_SCALE_BELOW:
+        return replace(low, value=low.value * high.scale, scale=high.scale)
+    return low
 
 
 def _is_range(
@@ -216,28 +240,32 @@ def _is_range(
     between = tokens[low.last : high.first]
     if matchers.dash and len(between) == 1 and between[0].text in DASHES:
         return True
-    for opener, middle in matchers.range_pairs:
+    for opener, middle, change in matchers.range_pairs:
         match = middle.match(tokens, low.last)
         if match is None or match.last != high.first:
             continue
         opened = opener.ending_at(tokens, low.first)
-        if opened is not None and not _changes(tokens, opened.first, matchers):
+        if opened is not None and not (change and _changes(tokens, opened.first, matchers)):
             return True
     match = matchers.range_to.match(tokens, low.last)
     if match is None or match.last != high.first:
         return False
     return not any(
         opener.ending_at(tokens, low.first) is not None
-        for opener, middle in matchers.range_pairs
+        for opener, middle, _ in matchers.range_pairs
         if middle.match(tokens, low.last) is not None
     )
 
 
-def _changes(tokens: Sequence[Token], index: int, matchers: BoundMatchers) -> bool:
+def _changes(
+    tokens: Sequence[Token],
+    index: int,
+    matchers: BoundMatchers,
+    reach: int = CHANGE_REACH_TOKENS,
+) -> bool:
     """Whether a verb of change stands before: rose from 5 to 10 is no range."""
     return any(
-        matchers.change.match(tokens, at) is not None
-        for at in range(max(0, index - CHANGE_REACH_TOKENS), index)
+        matchers.change.match(tokens, at) is not None for at in range(max(0, index - reach), index)
     )
 
 

@@ -82,7 +82,9 @@ class Quantity:
     per: str | None = None
     """What the figure is per, as written: "per year"."""
     scale: Decimal = Decimal(1)
-    """What the written number was multiplied by: magnitude and the unit's own power."""
+    """The magnitude that the written number has: 1.2 billion has 10^9."""
+    factor: Decimal = Decimal(1)
+    """The unit's factor to its base: MW has 10^6."""
     in_word: bool = False
     """The number is a part of a longer word (Fünf|jahresplan)."""
 

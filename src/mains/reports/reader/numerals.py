@@ -162,7 +162,8 @@ def not_numbers(pack: Pack) -> PhraseMatcher[bool]:
     )
 
 
-def _classifiers(pack: Pack) -> PhraseMatcher[bool]:
+def classifiers(pack: Pack) -> PhraseMatcher[bool]:
+    """Return the matcher of counting words; use with `pack.derive`."""
     return PhraseMatcher(
         [(name, True) for name in pack.grammar.numbers.classifiers], pack.tokenizer
     )
@@ -225,15 +226,16 @@ def _sum(parts: Sequence[Item]) -> Decimal | None:
             total += (group or 1) * Decimal(10) ** part.power
             group, joined = Decimal(0), False
         elif part.multiplier is not None:
-            group = (
-                group - group % part.multiplier + (group % part.multiplier or 1) * part.multiplier
-            )
+            pending = group % part.multiplier
+            group += (pending or 1) * part.multiplier - pending
             joined = False
         elif part.value is not None:
             tens = group % 100
-            if joined and 0 < tens < 10 <= part.value < 100:
-                group += part.value
-            elif tens == 0 or (tens >= 20 and tens % 10 == 0 and part.value < 10):
+            if (
+                (joined and 0 < tens < 10 <= part.value < 100)
+                or tens == 0
+                or (tens >= 20 and tens % 10 == 0 and part.value < 10)
+            ):
                 group += part.value
             else:
                 return None
@@ -251,7 +253,7 @@ class _Reader:
         self._compounds = pack.derive(Compounds)
         self._style = style_of(pack, sentence.document)
         self._articles = pack.derive(_articles)
-        self._classifiers = pack.derive(_classifiers)
+        self._classifiers = pack.derive(classifiers)
 
     def read(self) -> list[Numeral]:
         found: list[Numeral] = []
@@ -410,7 +412,7 @@ class _Composer:
         return True
 
     def _continues(self, digits: Decimal) -> bool:
-        """Whether digits after a scale go on with the same number: 1亿2000万, 2 millones 300 mil."""
+        """Whether digits after a scale go on with its number: 1亿2000万, 2 millones 300 mil."""
         following = self._reader.item(self._at + 1)
         if self._power is None or following is None or following[0].power is None:
             return False

@@ -1,8 +1,8 @@
 """Dates and spans of time, in the notation of the gold.
 
 `periods(sentence, pack, anchor_year=...)` returns what the sentence says of time. A date without a
-year is completed by the nearest year of the sentence, else by `anchor_year` (the year in the event's
-name, or of the document), else it stays open (`--02-22`). "Last year" stays relative.
+year is completed by the nearest year of the sentence, else by `anchor_year` (the year in the
+event's name, or of the document), else it stays open (`--02-22`). "Last year" stays relative.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Final
 
 from mains.reports.packs import Match, Pack, PhraseMatcher, Token, TokenKind
 from mains.reports.reader.figures import PeriodMention
-from mains.reports.reader.numerals import Numeral, numerals
+from mains.reports.reader.numerals import Numeral, classifiers, numerals
 from mains.reports.reader.ordinals import Ordinal, ordinals
 from mains.reports.reader.text import Sentence
 
@@ -25,6 +25,7 @@ LIKELY_YEAR_MIN: Final = 2010
 LIKELY_YEAR_MAX: Final = 2035
 QUARTERS: Final = 4
 HALVES: Final = 2
+DAY_ALONE: Final = "---"
 ROMAN: Final = {"i": 1, "ii": 2, "iii": 3, "iv": 4}
 DATE: Final = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})")
 
@@ -345,8 +346,10 @@ def _looks_like_year(tokens: Sequence[Token], index: int, pack: Pack) -> bool:
     glued = after is not None and after.start == tokens[index].end
     if after is not None and (after.kind is TokenKind.CURRENCY or after.text in "%％"):
         return False
-    if after is not None and glued and after.kind in (TokenKind.WORD, TokenKind.HAN):
+    if after is not None and glued and after.kind is TokenKind.WORD:
         return False
+    if after is not None and glued and after.kind is TokenKind.HAN:
+        return likely and pack.derive(classifiers).match(tokens, index + 1) is None
     if before is not None and before.kind is TokenKind.CURRENCY:
         return False
     cue = pack.derive(_cues).ending_at(tokens, index) is not None
@@ -383,6 +386,9 @@ def _completed(found: list[PeriodMention], anchor_year: int | None) -> list[Peri
     years = [(mention.first, mention.year) for mention in found if mention.year is not None]
     completed: list[PeriodMention] = []
     for mention in found:
+        if mention.period is not None and mention.period.startswith(DAY_ALONE):
+            completed.append(_with_month(mention, completed))
+            continue
         if mention.period is None or mention.is_complete:
             completed.append(mention)
             continue
@@ -394,3 +400,12 @@ def _completed(found: list[PeriodMention], anchor_year: int | None) -> list[Peri
         else:
             completed.append(mention.completed(year))
     return completed
+
+
+def _with_month(mention: PeriodMention, before: Sequence[PeriodMention]) -> PeriodMention:
+    """Complete a day without a month ("on the 21st") by the last day named before it."""
+    assert mention.period is not None
+    for held in reversed(before):
+        if held.period is not None and re.fullmatch(r"(\d{4}|-)-\d{2}-\d{2}", held.period):
+            return replace(mention, period=f"{held.period[:-2]}{mention.period[len(DAY_ALONE) :]}")
+    return replace(mention, reason="the text names no month beside it")

@@ -2,6 +2,7 @@
 
     found = figures(sentence, pack, anchor_year=2025, money="CNY")
     found.quantities, found.periods
+    document_figures(sentences, pack)        # one Figures a sentence, context carried over
 
 `anchor_year` completes dates without a year, and `money` is the currency of the paragraph's last
 amount, which "15 million in the year before" takes over. Both are optional.
@@ -10,23 +11,29 @@ amount, which "15 million in the year before" takes over. Both are optional.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import Final
+from typing import Final, TypeVar
 
 from mains.reports.packs import Pack, PhraseMatcher, Token, TokenKind
-from mains.reports.reader.bounds import bounded, paired, ranged
+from mains.reports.reader.bounds import OPENERS, BoundMatchers, bounded, paired, ranged
 from mains.reports.reader.figures import Figures, PeriodMention, Quantity, QuantityKind
 from mains.reports.reader.numerals import Numeral, numerals
 from mains.reports.reader.ordinals import Ordinal, Rank, ordinals, ranks
 from mains.reports.reader.periods import find_periods
 from mains.reports.reader.text import Sentence
 from mains.reports.reader.units import Unit, Units
+from mains.reports.values import Bound
+
+Value = TypeVar("Value")
 
 MONEY_POWER_MIN: Final = 6
 NAME_NUMBER_BELOW: Final = 100
 SHARE_OF_MAX: Final = 100
+RATIO_BELOW: Final = 1000
+ARTICLE_UNITS: Final = (QuantityKind.DURATION, QuantityKind.POINTS)
+"""Units before which "a" is no number: a year, a point."""
 SHARE_PLACES: Final = Decimal("0.01")
 PHONE_PARTS_MIN: Final = 3
 
@@ -55,6 +62,8 @@ class _Found:
         *,
         number: tuple[int, int] | None = None,
         scale: Decimal = Decimal(1),
+        factor: Decimal = Decimal(1),
+        bound: Bound = Bound.EXACT,
     ) -> None:
         """Add a quantity over the tokens [first, last), which are then spoken for."""
         at = number or (first, last)
@@ -67,10 +76,12 @@ class _Found:
                 last=last,
                 number_first=at[0],
                 number_last=at[1],
-                value=value,
+                value=plain(value),
                 unit=unit,
                 kind=kind,
                 scale=scale,
+                factor=factor,
+                bound=bound,
             )
         )
 
@@ -94,7 +105,12 @@ def figures(
     _add_names(found, pack, numbers, ranked)
     _add_consecutive(found, pack, numbers, ranked)
     _add_ratios(found, pack, numbers, ranked)
-    _add_ranks(found, ranks(sentence, pack, ranked, numbers), ranked)
+    placed = [
+        rank
+        for rank in ranks(sentence, pack, ranked, numbers)
+        if not _bounds(rank, tokens, pack, numbers)
+    ]
+    _add_ranks(found, placed, ranked)
     _add_numbers(found, pack, numbers)
     _add_vague(found, pack)
     found.quantities.sort(key=lambda held: (held.first, held.last))
@@ -102,6 +118,62 @@ def figures(
     held = _with_money(held, tokens, pack, money)
     held = _rangeless_bounds(held, bounded(held, tokens, pack, found.taken))
     return Figures(tuple(paired(held, tokens)), tuple(times))
+
+
+def _bounds(rank: Rank, tokens: Sequence[Token], pack: Pack, numbers: Sequence[Numeral]) -> bool:
+    """Whether a superlative is a bound word before a figure: 最高50%."""
+    if not rank.superlative or not any(number.first == rank.last for number in numbers):
+        return False
+    match = pack.derive(BoundMatchers).before.match(tokens, rank.first)
+    return match is not None and match.last == rank.last
+
+
+def document_figures(
+    held: Sequence[Sentence], pack: Pack, anchor_year: int | None = None
+) -> list[Figures]:
+    """Return the figures of each sentence, years and currencies carried over between them.
+
+    A sentence without a year takes the last one named before it, else `anchor_year`, else the first
+    of the text; a bare "15 million" takes the last currency likewise.
+    """
+    first = [figures(sentence, pack, anchor_year) for sentence in held]
+    year = anchor_year or _first(time.year for each in first for time in each.periods)
+    money = _first(
+        quantity.unit
+        for each in first
+        for quantity in each.quantities
+        if quantity.kind is QuantityKind.MONEY
+    )
+    result: list[Figures] = []
+    for sentence, each in zip(held, first, strict=True):
+        found = figures(sentence, pack, year, money) if _is_open(each) else each
+        result.append(found)
+        year = next((time.year for time in reversed(found.periods) if _names_now(time)), year)
+        money = next((q.unit for q in reversed(found.quantities) if _is_amount(q, found)), money)
+    return result
+
+
+def _first(values: Iterable[Value | None]) -> Value | None:
+    return next((value for value in values if value is not None), None)
+
+
+def _is_open(found: Figures) -> bool:
+    """Whether a figure or date of the sentence could take something from its context."""
+    return any(not time.is_complete for time in found.periods) or any(
+        quantity.kind is QuantityKind.COUNT and quantity.scale >= Decimal(10) ** MONEY_POWER_MIN
+        for quantity in found.quantities
+    )
+
+
+def _names_now(time: PeriodMention) -> bool:
+    """Whether the mention can give later dates their year: a day or month, and no founding."""
+    return time.year is not None and not time.founded and len(time.period or "") > len("2025")
+
+
+def _is_amount(quantity: Quantity, found: Figures) -> bool:
+    return quantity.kind is QuantityKind.MONEY and (
+        quantity.pair is None or found.quantities[quantity.pair].first > quantity.first
+    )
 
 
 def _rangeless_bounds(before: Sequence[Quantity], after: Sequence[Quantity]) -> list[Quantity]:
@@ -160,10 +232,10 @@ def _add_runs(found: _Found, tokens: Sequence[Token]) -> None:
         joined = tokens[index:last]
         hyphens = sum(token.text in "-/" for token in joined)
         zero = bool(joined) and joined[0].text.startswith("0") and joined[0].text[1:].isdecimal()
-        if (parts >= PHONE_PARTS_MIN and hyphens) or (zero and len(joined[0].text) > 2):
-            if found.free(index, last):
-                digits = re.sub(r"\D", "", "".join(token.text for token in joined))
-                found.add(index, last, Decimal(digits), "ordinal", QuantityKind.NAME_NUMBER)
+        phone = (parts >= PHONE_PARTS_MIN and hyphens) or (zero and len(joined[0].text) > 2)
+        if phone and found.free(index, last):
+            digits = re.sub(r"\D", "", "".join(token.text for token in joined))
+            found.add(index, last, Decimal(digits), "ordinal", QuantityKind.NAME_NUMBER)
         index = max(last, index + 1)
 
 
@@ -317,11 +389,11 @@ def _add_ratios(
             found.add(
                 match.first,
                 match.last,
-                (value * 100).quantize(SHARE_PLACES).normalize() + 0,
+                (value * 100).quantize(SHARE_PLACES),
                 "percent",
                 QuantityKind.PERCENT,
             )
-        elif not share and value > 0:
+        elif not share and 0 < value < RATIO_BELOW and value != 1:
             found.add(match.first, match.last, value, "ratio", QuantityKind.RATIO)
 
 
@@ -363,6 +435,7 @@ def _add_ranks(found: _Found, ranked: Sequence[Rank], placed: Sequence[Ordinal])
 
 def _add_numbers(found: _Found, pack: Pack, numbers: Sequence[Numeral]) -> None:
     units = pack.derive(Units)
+    approximate = pack.derive(_approximate)
     tokens = found.tokens
     for number in numbers:
         if not found.free(number.first, number.last) or _is_clock(tokens, number):
@@ -375,9 +448,15 @@ def _add_numbers(found: _Found, pack: Pack, numbers: Sequence[Numeral]) -> None:
             after = None
         if before is None and after is None and (number.article or number.weak):
             continue
-        if number.article and after is not None and after.kind is QuantityKind.DURATION:
-            continue
-        _add_number(found, number, before, after)
+        if number.article and after is not None and after.kind in ARTICLE_UNITS:
+            bound = pack.derive(BoundMatchers).before.ending_at(tokens, number.first)
+            if bound is None:
+                continue
+        rough = any(
+            approximate.match(tokens, index) is not None
+            for index in range(number.first, number.last)
+        )
+        _add_number(found, number, before, after, approximate=rough)
 
 
 def _is_clock(tokens: Sequence[Token], number: Numeral) -> bool:
@@ -395,7 +474,14 @@ def _is_clock(tokens: Sequence[Token], number: Numeral) -> bool:
     return beside(number.last, number.last + 1) or beside(number.first - 1, number.first - 2)
 
 
-def _add_number(found: _Found, number: Numeral, before: Unit | None, after: Unit | None) -> None:
+def _add_number(
+    found: _Found,
+    number: Numeral,
+    before: Unit | None,
+    after: Unit | None,
+    *,
+    approximate: bool,
+) -> None:
     first, last = number.first, number.last
     unit = after
     if before is not None and (after is None or after.kind is not QuantityKind.MONEY):
@@ -412,8 +498,22 @@ def _add_number(found: _Found, number: Numeral, before: Unit | None, after: Unit
         unit.name if unit is not None else None,
         unit.kind if unit is not None else QuantityKind.COUNT,
         number=(number.first, number.last),
-        scale=Decimal(10) ** number.last_power * factor,
+        scale=Decimal(10) ** number.last_power,
+        factor=factor,
+        bound=Bound.ABOUT if approximate else Bound.EXACT,
     )
+
+
+def _approximate(pack: Pack) -> PhraseMatcher[bool]:
+    return PhraseMatcher(
+        [(phrase, True) for phrase in pack.grammar.numbers.approximate], pack.tokenizer
+    )
+
+
+def plain(value: Decimal) -> Decimal:
+    """Return the value without exponent and without zeros after the fraction."""
+    whole = value.to_integral_value()
+    return whole.quantize(Decimal(1)) if value == whole else value.normalize()
 
 
 def _vague(pack: Pack) -> PhraseMatcher[bool]:
@@ -431,28 +531,48 @@ def _add_vague(found: _Found, pack: Pack) -> None:
 def _closed_words(pack: Pack) -> PhraseMatcher[bool]:
     words = pack.grammar
     held = words.prepositions
+    of = set(held.of)
     phrases = (*held.in_, *held.by, *held.from_, *held.to, *held.for_, *held.with_)
     clauses = words.clauses
     phrases += (*clauses.conjunctions, *clauses.relative, *clauses.subordinators, *words.per)
     return PhraseMatcher(
-        [(phrase if phrase.endswith(("=", "*")) else f"{phrase}=", True) for phrase in phrases],
+        [
+            (phrase if phrase.endswith(("=", "*")) else f"{phrase}=", True)
+            for phrase in phrases
+            if phrase.rstrip("=") not in of
+        ],
         pack.tokenizer,
     )
+
+
+def _counts_nothing(tokens: Sequence[Token], index: int, pack: Pack) -> bool:
+    """Whether the word after a number is no noun that it counts."""
+    if pack.derive(_closed_words).match(tokens, index) is not None:
+        return True
+    if pack.derive(BoundMatchers).after.match(tokens, index) is not None:
+        return True
+    return pack.grammar.numbers.capital_nouns and tokens[index].text[0].islower()
 
 
 def _with_money(
     found: Sequence[Quantity], tokens: Sequence[Token], pack: Pack, money: str | None
 ) -> list[Quantity]:
     """Give bare millions, which count no noun, the currency of the amount before them."""
-    closed = pack.derive(_closed_words)
     result: list[Quantity] = []
+    if pack.grammar.currency_repeats:
+        return list(found)
     for held in found:
-        if held.kind is QuantityKind.MONEY:
+        bracketed = held.first > 0 and tokens[held.first - 1].text in OPENERS
+        if held.kind is QuantityKind.MONEY and (money is None or not bracketed):
             money = held.unit
         alone = held.last >= len(tokens) or tokens[held.last].kind is TokenKind.PUNCTUATION
         large = held.scale >= Decimal(10) ** MONEY_POWER_MIN
-        if money is not None and held.kind is QuantityKind.COUNT and large:
-            if alone or closed.match(tokens, held.last) is not None:
-                held = replace(held, unit=money, kind=QuantityKind.MONEY)
+        if (
+            money is not None
+            and held.kind is QuantityKind.COUNT
+            and large
+            and (alone or _counts_nothing(tokens, held.last, pack))
+        ):
+            held = replace(held, unit=money, kind=QuantityKind.MONEY)
         result.append(held)
     return result

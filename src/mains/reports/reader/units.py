@@ -12,6 +12,8 @@ from mains.reports.reader.figures import QuantityKind
 
 PLURALS: Final = ("zero", "one", "two", "few", "many", "other")
 CODE_LETTERS: Final = 3
+STEMMED_LETTERS: Final = 5
+"""Shorter names are matched as they stand: their stems meet other words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +72,9 @@ class Units:
         starts = [index]
         if index + 1 < len(tokens):
             token = tokens[index]
-            if scaled and token.norm in self._of:
-                starts.append(index + 1)
-            elif token.text in "-‑" and token.start == tokens[index - 1].end:
+            if (scaled and token.norm in self._of) or (
+                token.text in "-‑" and token.start == tokens[index - 1].end
+            ):
                 starts.append(index + 1)
         return starts
 
@@ -105,7 +107,10 @@ class Units:
 def _kind(unit: str) -> QuantityKind:
     if unit == "percent":
         return QuantityKind.PERCENT
-    return QuantityKind.POINTS if unit == "points" else QuantityKind.MEASURE
+    if unit == "points":
+        return QuantityKind.POINTS
+    is_code = len(unit) == CODE_LETTERS and unit.isupper()
+    return QuantityKind.MONEY if is_code else QuantityKind.MEASURE
 
 
 def _is_code(held: Sequence[Token]) -> bool:
@@ -120,14 +125,16 @@ def _currency_names(pack: Pack) -> list[tuple[str, str]]:
     names: dict[str, str] = {}
     for grammar in (pack.root, pack.grammar):
         for name, code in grammar.currencies.items():
-            short = len(name) <= CODE_LETTERS or not name.replace(" ", "").isalpha()
+            short = len(name) <= STEMMED_LETTERS or not name.replace(" ", "").isalpha()
             names[f"{name}=" if short else name] = code
     for code in dict.fromkeys(pack.root.currencies.values()):
         plain = pack.locale.currencies.get(code)
         plurals = pack.locale._data["currency_names_plural"].get(code, {})
         for name in (plain, *(plurals.get(plural) for plural in PLURALS)):
             if name and "(" not in name:
-                names.setdefault(name, code)
+                exact = len(name) <= STEMMED_LETTERS
+                if name not in names and f"{name}=" not in names:
+                    names[f"{name}=" if exact else name] = code
     return list(names.items())
 
 
