@@ -136,7 +136,7 @@ class PeriodMention:
         if self.period is None or "--" not in self.period or "---" in self.period:
             return self
         period = self.period.replace("--", f"{year:04d}-")
-        return replace(self, period=period, relative=None)
+        return replace(self, period=period, relative=None, reason=None)
 
     def anchored(self, year: int) -> PeriodMention:
         """Return the mention with "last year" and the like counted from `year`."""

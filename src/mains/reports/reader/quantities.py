@@ -133,22 +133,26 @@ def document_figures(
 ) -> list[Figures]:
     """Return the figures of each sentence, years and currencies carried over between them.
 
-    A sentence without a year takes the last one named before it, else `anchor_year`, else the first
-    of the text; a bare "15 million" takes the last currency likewise.
+    A half or quarter takes the last year of its paragraph. A day or month takes `anchor_year`, else
+    the year of the first day that the text names (its dateline), else its first year. A bare
+    "15 million" takes the last currency named before it.
     """
-    first = [figures(sentence, pack, anchor_year) for sentence in held]
-    year = anchor_year or _first(time.year for each in first for time in each.periods)
-    money = _first(
-        quantity.unit
-        for each in first
-        for quantity in each.quantities
-        if quantity.kind is QuantityKind.MONEY
-    )
+    first = [figures(sentence, pack) for sentence in held]
+    times = [time for each in first for time in each.periods]
+    dateline = _first(time.year for time in times if _is_day(time))
+    anchor = anchor_year or dateline or _first(time.year for time in times)
     result: list[Figures] = []
+    money: str | None = None
+    year, paragraph = anchor, -1
     for sentence, each in zip(held, first, strict=True):
-        found = figures(sentence, pack, year, money) if _is_open(each) else each
-        result.append(found)
-        year = next((time.year for time in reversed(found.periods) if _names_now(time)), year)
+        if sentence.paragraph != paragraph:
+            year, paragraph = anchor, sentence.paragraph
+        found = figures(sentence, pack, money=money) if money and _has_bare(each) else each
+        completed = tuple(
+            _with_year(time, year if _is_part(time) else anchor) for time in found.periods
+        )
+        result.append(Figures(found.quantities, completed))
+        year = next((time.year for time in reversed(completed) if time.year is not None), year)
         money = next((q.unit for q in reversed(found.quantities) if _is_amount(q, found)), money)
     return result
 
@@ -157,17 +161,27 @@ def _first(values: Iterable[Value | None]) -> Value | None:
     return next((value for value in values if value is not None), None)
 
 
-def _is_open(found: Figures) -> bool:
-    """Whether a figure or date of the sentence could take something from its context."""
-    return any(not time.is_complete for time in found.periods) or any(
+def _has_bare(found: Figures) -> bool:
+    """Whether a number of millions stands without a unit."""
+    return any(
         quantity.kind is QuantityKind.COUNT and quantity.scale >= Decimal(10) ** MONEY_POWER_MIN
         for quantity in found.quantities
     )
 
 
-def _names_now(time: PeriodMention) -> bool:
-    """Whether the mention can give later dates their year: a day or month, and no founding."""
-    return time.year is not None and not time.founded and len(time.period or "") > len("2025")
+def _is_day(time: PeriodMention) -> bool:
+    return not time.point and len((time.period or "").partition("/")[0]) == len("2025-02-18")
+
+
+def _is_part(time: PeriodMention) -> bool:
+    """Whether the mention is a half or a quarter, which a text counts within the year at hand."""
+    return time.period is not None and time.period[2:3] in ("H", "Q")
+
+
+def _with_year(time: PeriodMention, year: int | None) -> PeriodMention:
+    if year is None or time.period is None or time.is_complete:
+        return time
+    return replace(time.completed(year), reason=None)
 
 
 def _is_amount(quantity: Quantity, found: Figures) -> bool:
