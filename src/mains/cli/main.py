@@ -14,7 +14,9 @@ from mains.cli import (
     parties,
     programmes,
     quotes,
+    reading,
     receipts,
+    reports,
     run,
     sites,
     up,
@@ -41,6 +43,8 @@ app.command("logs", rich_help_panel=USE)(jobs.logs)
 app.command("cancel", rich_help_panel=USE)(jobs.cancel)
 app.add_typer(receipts.app, name="receipt", rich_help_panel=USE)
 app.add_typer(artefacts.app, name="artefact", rich_help_panel=USE)
+app.command("read", rich_help_panel=READ)(reading.read)
+app.add_typer(reports.app, name="claims", rich_help_panel=READ)
 app.command("balance", rich_help_panel=USE)(money.balance)
 app.command("login", rich_help_panel=USE)(login.login)
 app.command("whoami", rich_help_panel=USE)(login.whoami)
