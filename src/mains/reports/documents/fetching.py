@@ -21,7 +21,7 @@ import httpx
 
 from mains import __version__
 from mains.errors import AddressRefused, DocumentTooLarge, DocumentUnreadable, SourceUnreachable
-from mains.reports.documents import limits
+from mains.reports import limits
 
 SECONDS_MAX: Final = 30.0
 """From the first look-up to the last byte, redirects included."""

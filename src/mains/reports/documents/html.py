@@ -18,7 +18,7 @@ from lxml.html import HtmlElement, HTMLParser
 from trafilatura.settings import Document as Extracted
 
 from mains.errors import DocumentTooLarge, DocumentUnreadable
-from mains.reports.documents import limits
+from mains.reports import limits
 from mains.reports.documents.dates import iso_day
 from mains.reports.documents.lines import Hint
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Final
 
 from mains.errors import DocumentTooLarge
-from mains.reports.documents import limits
+from mains.reports import limits
 
 MARKS_BEFORE_TEXT: Final = "\ufeff\u200b\u200e\u200f\u202a\u202b\u2066\u2067\u2068"
 """The byte order mark and marks of direction: they stay in the text, outside the blocks."""

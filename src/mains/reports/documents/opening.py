@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from mains.errors import DocumentEmpty, DocumentTooLarge, MainsError
-from mains.reports.documents import limits
+from mains.reports import limits
 from mains.reports.documents.dates import dateline
 from mains.reports.documents.decoding import decode
 from mains.reports.documents.document import Block, Document

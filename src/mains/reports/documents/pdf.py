@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from mains.errors import DocumentEmpty, DocumentTooLarge, DocumentUnreadable, MainsError
-from mains.reports.documents import limits
+from mains.reports import limits
 from mains.reports.documents.lines import BULLETS, Hint
 from mains.reports.documents.parts import SENTENCE_ENDS
 from mains.reports.values import Reason

@@ -15,7 +15,7 @@ from io import BytesIO
 from pypdf import PdfReader
 from pypdf.errors import FileNotDecryptedError, PyPdfError
 
-from mains.reports.documents import limits
+from mains.reports import limits
 
 
 def main() -> None:
