@@ -122,6 +122,9 @@ def test_a_headline_counts_only_where_the_body_says_nothing() -> None:
     assert programme(rounded)["pot"].value == "80000000.00"
     found = programme(rounded, a_claim("subsidy_pool", "75000000"))
     assert found["pot"].value == "75000000.00"
+    found = programme(rounded, an_up_to("80000000"))
+    assert not found["pot"].is_known, "the body says no more than a limit"
+    assert len(found["pot"].statements) == 1
     scoped = a_claim("subsidy_pool", "80000000", start=0, scope="headline")
     assert programme(scoped)["pot"].value == "80000000.00"
 

@@ -245,7 +245,7 @@ def _field(
     given = _given(spec, material, found)
     if given is not None:
         return Field(spec=spec, values=(given,), origin=Origin.STATED, statements=said)
-    founding = _competing([each for each in said if not each.is_later], keep_all=spec.many)
+    founding = _founding(said, material, keep_all=spec.many)
     if not founding:
         return _unknown(spec, said, None)
     if spec.many:
@@ -325,17 +325,22 @@ def _unknown(spec: FieldSpec, said: tuple[Statement, ...], note: str | None) -> 
     return Field(spec=spec, values=(), origin=Origin.UNKNOWN, statements=said, note=note)
 
 
-def _competing(said: Sequence[Statement], *, keep_all: bool) -> list[Statement]:
-    """Return the statements that count: not a headline's where the body speaks.
+def _founding(said: Sequence[Statement], material: Material, *, keep_all: bool) -> list[Statement]:
+    """Return the statements that can fill a field: not a headline's where the body speaks.
 
     An amount's conversion doesn't compete with the amount, so it counts where all are kept.
     """
-    body = [each for each in said if not _in_headline(each)] or list(said)
+    has_body = any(
+        each.id not in material.later for each in material.claims if not is_headline(each)
+    )
+    founding = [
+        each for each in said if not each.is_later and not (has_body and _in_headline(each))
+    ]
     if keep_all:
-        return body
+        return founding
     earlier: set[str] = set()
     kept = []
-    for each in sorted(body, key=lambda each: each.source.start):
+    for each in sorted(founding, key=lambda each: each.source.start):
         if not (isinstance(each.source, Claim) and each.source.pair in earlier):
             kept.append(each)
         earlier.add(each.source.id)
