@@ -3,8 +3,9 @@
     words = predicate_words("pt")     # read once per process
     words.frames["builds"].verbs
 
-Phrases are in the notation of `phrases.py`, and a phrase may have two parts divided by ` … `: what
-stands between them is any number of words of the same clause ("treibt … voran", "将 … 用于").
+Phrases are in the notation of `phrases.py`, but words are taken as they are written, never by their
+stem. A phrase may have two parts: `treibt … voran` has its object between them, `将…>用于` after the
+second one.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from mains.reports.packs.loader import DATA, UNDETERMINED, PackError
 from mains.reports.packs.models import Closed, Phrases
 
 SPLIT: Final = "…"
+BEYOND: Final = ">"
 
 Made = TypeVar("Made")
 
@@ -38,6 +40,8 @@ class PredicateRule(Closed):
     """The object must be named: the first one of an allowed kind after the trigger."""
     listed: bool = False
     """A coordination of objects gives one relation each."""
+    swapped: bool = False
+    """What the trigger takes as its object is the relation's subject: firms are eligible."""
     figures: Phrases = ()
     """Measures of the figures that a relation of this kind goes with."""
 
@@ -57,6 +61,8 @@ class Frame(Closed):
     """Trigger, object, and no subject but the one spoken of before: "the aim is to"."""
     subjects: Phrases = ()
     """Triggers that are themselves the subject, object after: "the fund will"."""
+    needs: Phrases = ()
+    """One of these must stand in the sentence."""
     links: Phrases = ()
     """Words directly between a named subject and a named object."""
     links_back: Phrases = ()
@@ -70,6 +76,8 @@ class PredicateWords(Closed):
     """Words between the last two members of a list."""
     articles: Phrases = ()
     """Words at a noun phrase's beginning that say nothing."""
+    determiners: Phrases = ()
+    """Words after which a word is a noun, though it is written like a verb."""
     stops: Phrases = ()
     """Words at which a noun phrase ends."""
     leads: Phrases = ()
@@ -80,10 +88,10 @@ class PredicateWords(Closed):
     """Words before members of a list: including, such as."""
     not_names: Phrases = ()
     """Words that are written with a capital letter and name nobody."""
+    family_names: Phrases = ()
+    """Characters that names of people begin with, in a script without capitals."""
     roles: Phrases = ()
     """Nouns of people's offices, beside those of `speech.roles`."""
-    epithets: Phrases = ()
-    """Phrases that give the subject a role: "is considered", "regarded as"."""
     authorities: Phrases = ()
     """Nouns that speak for the place that they belong to: the government of, the mayor's office."""
     inversion: bool = False

@@ -34,7 +34,7 @@ def read(document: Document) -> Reading:
     binder = Binder(Focus(scenes), calendar)
     drafts = [draft for scene in scenes for draft in binder.bind(scene)]
     claims = _claims(document, drafts)
-    found = relations(passages, claims, sha256=document.sha256, doc=document.name)
+    found = relations(scenes, claims, sha256=document.sha256, doc=document.name)
     return Reading(
         doc=document.name,
         sha256=document.sha256,
