@@ -49,11 +49,16 @@ class Binder:
     previous: tuple[Draft, ...] = ()
     """The claims of the sentence before, if it stands in the same paragraph."""
     paragraph: int = -1
+    confirmed: set[str] = field(default_factory=set)
+    """The measures whose confirming words the paragraph has used."""
 
     def bind(self, scene: Scene) -> list[Draft]:
         """Return the claims of the document's next sentence."""
         if scene.sentence.paragraph != self.paragraph:
             self.previous, self.paragraph = (), scene.sentence.paragraph
+            self.confirmed.clear()
+        scene.confirmed_before = frozenset(self.confirmed)
+        self.confirmed.update(m for _, held in scene.mentions.needs for m in held)
         self.focus.enter(scene)
         periods = self.calendar.complete(scene)
         drafts = self._figures(scene, periods)
@@ -155,6 +160,8 @@ class Binder:
         )
         cue = modality_at(scene, quantity.first, quantity.last)
         period = _period_of(governing, reasons)
+        if cue is not None:
+            reasons.append(Reason("modality_cue", f"{cue.modality.value}: {scene.words(cue)}"))
         scope = scope_at(scene, quantity.first, quantity.last, measure.cue if measure else None)
         return Draft.of(
             scene,

@@ -51,15 +51,13 @@ def bind_date(
     if not _is_date_of_something(scene, mention, drafts):
         return None
     kinds = scene.pack.rules[EVENT_DATE].subjects[:6]
-    subject = choose_subject(
-        scene, mention.first, mention.last, kinds, cue=None, focus=focus
-    )
+    subject = choose_subject(scene, mention.first, mention.last, kinds, cue=None, focus=focus)
     cue = modality_at(scene, mention.first, mention.last)
     return Draft.of_period(
         scene,
         mention,
         measure=EVENT_DATE,
-        subject=subject.id if subject else None,
+        subject=_edition_id(subject.id, mention) if subject else None,
         status=Status.ACCEPTED if _is_clear(subject) else Status.QUEUED,
         modality=default_modality(cue, mention.period, calendar.anchor),
         speaker=speaker_of(scene),
@@ -69,6 +67,14 @@ def bind_date(
 
 def _is_clear(subject: SubjectChoice | None) -> bool:
     return subject is not None and subject.is_clear
+
+
+def _edition_id(id_: str, mention: PeriodMention) -> str:
+    """Return an event's id with the year of its date, for events are held again and again."""
+    has_year = re.search(r"-\d{4}$", id_) is not None
+    if not id_.startswith("event:") or has_year or mention.year is None:
+        return id_
+    return f"{id_}-{mention.year}"
 
 
 def _edition(scene: Scene, mention: PeriodMention) -> EntityMention | None:
@@ -82,9 +88,7 @@ def _edition(scene: Scene, mention: PeriodMention) -> EntityMention | None:
     return None
 
 
-def _is_date_of_something(
-    scene: Scene, mention: PeriodMention, drafts: Sequence[Draft]
-) -> bool:
+def _is_date_of_something(scene: Scene, mention: PeriodMention, drafts: Sequence[Draft]) -> bool:
     """Whether a day or month, with a cue of an event near and no figure that it could qualify."""
     period = mention.period
     if period is None or YEAR.fullmatch(period.partition("/")[0]):

@@ -28,7 +28,11 @@ UNIT_CLASSES: Final = {
     QuantityKind.YEAR: frozenset({"year"}),
 }
 MEASURED: Final = {"W": "power", "FLOPS": "flops", "B": "bytes"}
-DEFAULT_SCORES: Final = {QuantityKind.RATIO: 5.0, QuantityKind.POINTS: 4.0, QuantityKind.DURATION: 3.2}
+DEFAULT_SCORES: Final = {
+    QuantityKind.RATIO: 5.0,
+    QuantityKind.POINTS: 4.0,
+    QuantityKind.DURATION: 3.2,
+}
 COUNTED_GAP_MAX: Final = 5
 BEHIND_GAP_MAX: Final = 7
 ACCEPTED_MIN: Final = 3.0
@@ -43,7 +47,7 @@ class MeasureChoice:
     measure: str
     score: float
     slot: str
-    """"counted", "governing", "behind", "carried" or "unit"."""
+    """"counted", "governing", "behind", "own", "carried" or "unit"."""
     cue: MeasureCue | None
     rival: str | None = None
     """Another measure that fits nearly as well."""
@@ -103,9 +107,11 @@ def _choices(
     alone = quantity.kind is not QuantityKind.COUNT or stands_alone(scene, quantity)
     counted = quantity.kind is QuantityKind.COUNT and not alone
     for cue in scene.mentions.measures:
+        slot: str | None
         if cue.first < quantity.last and quantity.first < cue.last:
-            continue
-        slot, base = _slot(scene, quantity, cue, counted=counted)
+            slot, base = "own", 5.2
+        else:
+            slot, base = _slot(scene, quantity, cue, counted=counted)
         if slot is None:
             continue
         for naming in cue.namings:
@@ -179,6 +185,8 @@ def _naming_weight(
     if rule.bounds and quantity.bound.value not in rule.bounds:
         weight -= 2.0
     confirmed = _confirmed(scene, measure, cue)
+    if confirmed is None and measure in scene.confirmed_before:
+        confirmed = 0.15
     if naming.role is Role.HEAD:
         if any(measure in held for _, held in scene.mentions.excludes):
             return -99.0

@@ -25,8 +25,8 @@ from mains.reports.reader.mentions import MeasureCue
 from mains.reports.reader.scene import Scene
 from mains.reports.values import BlockKind, Reason, Status
 
-RANKED_GAP_MAX: Final = 4
-LIST_GAP_MAX: Final = 3
+RANKED_GAP_MAX: Final = 6
+LIST_GAP_MAX: Final = 5
 FIRST_OF_KIND: Final = "first_of_kind"
 UNRANKED: Final = frozenset({"time", "thresholds"})
 
@@ -48,9 +48,7 @@ def bind_rank(
         ranked = [(None, None, None)]
     found = []
     for measure, cue, subject in ranked:
-        found.append(
-            _made(scene, quantity, measure, cue, subject, periods, focus, calendar)
-        )
+        found.append(_made(scene, quantity, measure, cue, subject, periods, focus, calendar))
     return found
 
 
@@ -122,7 +120,13 @@ def _measure_of(scene: Scene, cue: MeasureCue) -> str | None:
     for naming in cue.namings:
         rule = scene.pack.rules[naming.measure]
         words = scene.pack.measures.measures[naming.measure]
-        if naming.role is Role.VERB or rule.neutral or rule.general or rule.counted or rule.family in UNRANKED:
+        if (
+            naming.role is Role.VERB
+            or rule.neutral
+            or rule.general
+            or rule.counted
+            or rule.family in UNRANKED
+        ):
             continue
         needed = naming.role is Role.HEAD and words.needs
         if needed and not any(naming.measure in held for _, held in scene.mentions.needs):
@@ -153,8 +157,10 @@ def _made(
     name = None
     if measure is not None:
         name = measure if measure == FIRST_OF_KIND else f"rank_{measure}"
-    why = Reason("measure_ranked", f"{measure} is ranked") if measure else Reason(
-        "measure_unknown", "no word says what is ranked"
+    why = (
+        Reason("measure_ranked", f"{measure} is ranked")
+        if measure
+        else Reason("measure_unknown", "no word says what is ranked")
     )
     return Draft.of(
         scene,

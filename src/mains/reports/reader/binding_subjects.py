@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from mains.reports.reader.figures import Quantity
@@ -19,10 +20,12 @@ from mains.reports.reader.scene import Scene
 from mains.reports.values import BlockKind
 
 ACCEPTED_MIN: Final = 2.2
-TOPIC_SCORES: Final = {"paragraph": 3.2, "title": 2.6, "document": 2.3}
+TOPIC_SCORES: Final = {"paragraph": 3.2, "heading": 2.9, "title": 2.6, "document": 2.0}
 POSSESSED_GAP_MAX: Final = 4
 RIVAL_MARGIN: Final = 0.25
 SEAT_GAP_MAX: Final = 3
+LIST_GAP_MAX: Final = 3
+LIST_MARKS: Final = frozenset(",，、和与及")
 WIDE_PLACES: Final = frozenset({"country", "union", "region"})
 
 
@@ -54,6 +57,8 @@ def choose_subject(
     is_rank: bool = False,
 ) -> SubjectChoice | None:
     """Return the best subject for the figure at token indices [first, last)."""
+    if (listed := _respective(scene, first, kinds)) is not None:
+        return listed
     choices = [
         choice
         for mention in scene.entities
@@ -96,6 +101,8 @@ def _weigh(
     score, slot = _place(scene, first, last, mention, cue)
     if mention.known is Known.ADJECTIVE:
         score -= 1.6
+    if mention.kind == "country" and _has_narrower(scene, mention):
+        score -= 0.6
     if mention.first in scene.source_tokens:
         score -= 2.5
     if mention.kind in PLACES and _is_seat(scene, mention):
@@ -106,6 +113,47 @@ def _weigh(
     if is_rank and mention.kind in WIDE_PLACES and Link.IN in links:
         score -= 2.5
     return SubjectChoice(mention.id or "", score, slot, mention)
+
+
+def _respective(scene: Scene, first: int, kinds: Sequence[str]) -> SubjectChoice | None:
+    """Return the partner of a figure in two lists of equal length: "A and B have 12 and 7"."""
+    figures = [q for q in scene.quantities if not q.is_neutral and q.pair is None]
+    at = next((k for k, q in enumerate(figures) if q.first == first), None)
+    if at is None:
+        return None
+    low = high = at
+    while low > 0 and _adjoin(scene, figures[low - 1].last, figures[low].first):
+        low -= 1
+    while high + 1 < len(figures) and _adjoin(scene, figures[high].last, figures[high + 1].first):
+        high += 1
+    size = high - low + 1
+    named = [m for m in scene.entities if m.kind in kinds and m.id and m.last <= figures[low].first]
+    if size < 2 or len(named) < size:
+        return None
+    row = named[-size:]
+    if not all(_adjoin(scene, a.last, b.first) for a, b in pairwise(row)):
+        return None
+    if len(named) > size and _adjoin(scene, named[-size - 1].last, row[0].first):
+        return None
+    chosen = row[at - low]
+    return SubjectChoice(chosen.id or "", 6.5, "respective", chosen)
+
+
+def _adjoin(scene: Scene, last: int, first: int) -> bool:
+    """Whether only a list's mark, a conjunction or a counting word stands between."""
+    between = scene.sentence.tokens[last:first]
+    if not 1 <= len(between) <= LIST_GAP_MAX:
+        return False
+    clauses = {clause.first for clause in scene.sentence.clauses}
+    classifiers = scene.pack.grammar.numbers.classifiers
+    return all(
+        token.text in LIST_MARKS or index in clauses or token.text in classifiers
+        for index, token in enumerate(between, last)
+    ) and any(t.text in LIST_MARKS or i in clauses for i, t in enumerate(between, last))
+
+
+def _has_narrower(scene: Scene, mention: EntityMention) -> bool:
+    return any(m.kind in ("city", "region") and m.id != mention.id for m in scene.entities)
 
 
 def _is_seat(scene: Scene, mention: EntityMention) -> bool:

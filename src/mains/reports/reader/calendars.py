@@ -78,6 +78,8 @@ class Calendar:
 
 
 def _shifted(period: str, years: int) -> str:
+    if years == 0:
+        return period.rpartition("/")[2][:4]
     return "/".join(f"{int(part[:4]) + years}{part[4:]}" for part in period.split("/"))
 
 

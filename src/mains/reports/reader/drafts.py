@@ -23,6 +23,8 @@ SUBJECT_WORDS: Final = {
     "possessor": "the noun counted belongs to it",
     "clause": "it is the subject of the clause",
     "sentence": "it is named before in the sentence",
+    "respective": "it stands at the same place of the list of names",
+    "heading": "the heading names it",
     "behind": "it is named behind the figure",
     "paragraph": "the sentence before is about it",
     "title": "the title names it",

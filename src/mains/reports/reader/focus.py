@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from mains.reports.reader.lexicon import Link
 from mains.reports.reader.mentions import EntityMention, Known
 from mains.reports.reader.scene import Scene
 from mains.reports.values import BlockKind
@@ -30,6 +31,9 @@ STAND_IN_KINDS: Final = {
 TITLE_WEIGHT: Final = 3
 SENTENCES_BACK_MAX: Final = 3
 MAIN_COUNT_MIN: Final = 3
+SUBJECT_GAP_MAX: Final = 2
+MAIN_OPENERS: Final = frozenset({"start", "conjunction", ",", "，", ";", "；"})
+OBLIQUE: Final = frozenset({Link.BY, Link.WITH, Link.FROM, Link.TO, Link.FOR})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,7 @@ class Topic:
     id: str
     kind: str
     source: str
-    """"sentence", "paragraph", "title" or "document"."""
+    """"sentence", "paragraph", "heading", "title" or "document"."""
     is_ambiguous: bool = False
 
 
@@ -56,6 +60,7 @@ class Focus:
                 if scene.block is BlockKind.TITLE:
                     self._title.append(mention)
         self._before: list[tuple[int, tuple[EntityMention, ...]]] = []
+        self._heading: tuple[EntityMention, ...] = ()
 
     def enter(self, scene: Scene) -> None:
         """Resolve the stand-ins of the next sentence, left to right."""
@@ -72,24 +77,42 @@ class Focus:
         scene.entities = tuple(held)
 
     def leave(self, scene: Scene, subjects: Iterable[str]) -> None:
-        """Remember the sentence; what its claims were about goes before what it merely names."""
-        first = list(dict.fromkeys(subjects))
+        """Remember the sentence: its last main subject first, then what its claims were about."""
+        first = list(dict.fromkeys((*reversed(_main_subjects(scene)), *subjects)))
         mentions = sorted(
             (m for m in scene.entities if m.id is not None),
             key=lambda m: (first.index(m.id) if m.id in first else len(first), m.first),
         )
         self._before.append((scene.sentence.paragraph, tuple(mentions)))
+        if scene.is_heading:
+            self._heading = tuple(mentions)
 
     def topic(self, kinds: Collection[str], scene: Scene) -> Topic | None:
         """Return what earlier sentences, the title or the whole document are about."""
         paragraph = self._earlier(kinds, scene, same_paragraph=True)
         if paragraph is not None:
             return paragraph
-        titled = [m for m in self._title if m.kind in kinds]
-        if titled:
-            ids = {m.id for m in titled}
-            return Topic(titled[0].id or "", titled[0].kind, "title", len(ids) > 1)
+        for held, source in ((self._heading, "heading"), (self._title, "title")):
+            titled = [m for m in held if m.kind in kinds]
+            if titled:
+                ids = {m.id for m in titled}
+                return Topic(titled[0].id or "", titled[0].kind, source, len(ids) > 1)
         return self._main(kinds)
+
+    def _scheme(
+        self, mention: EntityMention, held: Sequence[EntityMention], scene: Scene
+    ) -> EntityMention:
+        """Return a scheme called after the place that the sentence or paragraph is about."""
+        behind = [m for m in scene.mentions.entities if m.first >= mention.last]
+        near = [m for m in (*reversed(held), *behind) if m.kind in PLACES and m.id is not None]
+        place = near[0].id if near else None
+        if place is None:
+            topic = self.topic(PLACES, scene)
+            place = topic.id if topic is not None else None
+        if place is None:
+            return mention
+        slug = f"programme:{place.partition(':')[2]}-{mention.kind}"
+        return replace(mention, id=slug, kind="programme")
 
     def _stand_in(self, kind: str, held: Sequence[EntityMention], scene: Scene) -> Topic | None:
         if not kind:
@@ -140,6 +163,19 @@ class Focus:
         second = ranked[1][1] if len(ranked) > 1 else 0
         is_ambiguous = count < MAIN_COUNT_MIN or second * 2 > count
         return Topic(id_, id_.partition(":")[0], "document", is_ambiguous)
+
+
+def _main_subjects(scene: Scene) -> list[str]:
+    """Return the ids that open a main clause of the sentence, in order."""
+    found: list[str] = []
+    for mention in scene.entities:
+        if mention.id is None or mention.known is Known.ADJECTIVE:
+            continue
+        clause = scene.sentence.clause_at(mention.first)
+        opens = mention.first - clause.first <= SUBJECT_GAP_MAX
+        if opens and clause.opener in MAIN_OPENERS and not scene.links(mention.first) & OBLIQUE:
+            found.append(mention.id)
+    return found
 
 
 def _names(mentions: Iterable[EntityMention]) -> Iterator[EntityMention]:

@@ -279,6 +279,11 @@ def _standing_in(tokens: Sequence[Token], words: Lexicon) -> Iterator[EntityMent
         yield _mention(tokens, match.first, match.last, None, match.payload, Known.STAND_IN)
 
 
+def _schemes(tokens: Sequence[Token], words: Lexicon) -> Iterator[EntityMention]:
+    for match in words.schemes.find(tokens):
+        yield _mention(tokens, match.first, match.last, None, match.payload, Known.SCHEME)
+
+
 def _made(tokens: Sequence[Token], first: int, last: int, kind: str) -> EntityMention:
     name = "".join(
         token.text + (" " if _spaced(tokens, index) else "")

@@ -51,12 +51,11 @@ def _sentences(document: Document, block: Block) -> list[Sentence]:
 
 
 def _scenes(document: Document, passages: Sequence[Passage]) -> Iterator[Scene]:
-    year = int(document.published[:4]) if document.published else None
     for block, held in passages:
         pack = load_pack(block.language)
         money: str | None = None
         for sentence in held:
-            found = figures(sentence, pack, anchor_year=year, money=money)
+            found = figures(sentence, pack, money=money)
             money = next((q.unit for q in reversed(found.quantities) if q.kind == "money"), money)
             yield Scene(
                 sentence=sentence,

@@ -14,7 +14,7 @@ from typing import Final
 from mains.reports.packs import Pack, TokenKind
 from mains.reports.reader.figures import Figures, PeriodMention, Quantity
 from mains.reports.reader.lexicon import Link
-from mains.reports.reader.mentions import EntityMention, Mentions
+from mains.reports.reader.mentions import EntityMention, Mentions, Spot
 from mains.reports.reader.text import Clause, Sentence
 from mains.reports.values import BlockKind
 
@@ -51,6 +51,8 @@ class Scene:
     figures: Figures
     mentions: Mentions
     is_heading: bool = False
+    confirmed_before: frozenset[str] = frozenset()
+    """The measures whose confirming words stand earlier in the paragraph."""
     entities: tuple[EntityMention, ...] = field(default=())
     """The mentions with stand-ins resolved; filled when the document's focus is known."""
 
@@ -91,6 +93,11 @@ class Scene:
             for index in range(clause.first, end):
                 indices[index] = number
         return indices
+
+    def words(self, spot: Spot) -> str:
+        """Return a cue as it is written."""
+        held = self.sentence.tokens
+        return self.sentence.document[held[spot.first].start : held[spot.last - 1].end]
 
     def clause(self, token: int) -> int:
         """Return the index of the token's clause."""
