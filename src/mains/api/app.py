@@ -10,6 +10,7 @@ from fastapi.responses import PlainTextResponse
 from mains import __version__
 from mains.api.limits import BodyLimit
 from mains.api.metrics import MEDIA_TYPE, Metrics, Observed
+from mains.console import routes as console
 from mains.db import Queries
 from mains.jobs import agent_routes as agents
 from mains.jobs import routes as jobs
@@ -104,6 +105,7 @@ def application(wired: JobsWired, *, background: Lifespan | None = None) -> Fast
         jobs.router,
         agents.router,
         reports.router,
+        console.router,
         drafts.router,
         live.router,
     ):

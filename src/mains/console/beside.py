@@ -2,29 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from datetime import datetime
 from urllib.parse import quote
 
+from mains.console.catalogue import RANK
+from mains.db import Transaction
+from mains.reports import live
 from mains.reports.packs.loader import measure_rules
 from mains.reports.public import Counted
-
-CITED: Final = "live_cited"
-NO_REGISTER: Final = "live_no_register"
-
-
-@dataclass(frozen=True, slots=True)
-class LiveFigure:
-    value: str
-    unit: str
-    scope: str
-
-
-@dataclass(frozen=True, slots=True)
-class Beside:
-    """The live figures of one measure, or the message that says why there is none."""
-
-    figures: Sequence[LiveFigure]
-    absent: str
+from mains.wire.live import LiveView
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +23,17 @@ class Feed:
     relation: bool = False
 
 
-def beside(measures: Sequence[Counted]) -> Mapping[str, Beside]:
-    """Return what stands beside each measure."""
+async def beside(
+    tx: Transaction, measures: Sequence[Counted], *, now: datetime
+) -> Mapping[str, LiveView]:
+    """Return what this platform itself knows of each measure; one that nobody knows is missing."""
     rules = measure_rules()
-    return {
-        each.name: Beside(
-            (), NO_REGISTER if each.name in rules and rules[each.name].live else CITED
-        )
+    known = [
+        each.name
         for each in measures
-    }
+        if each.name in rules or each.name.removeprefix(RANK) in rules
+    ]
+    return {each.measure: each for each in await live.live(tx, known, now=now)}
 
 
 def feeds(subject_id: str) -> Sequence[Feed]:

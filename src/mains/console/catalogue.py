@@ -6,6 +6,7 @@
 
 import importlib.resources
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from functools import cache
 from typing import Final, Literal
 
@@ -29,6 +30,8 @@ class Catalogue(BaseModel):
     code: str
     name: str
     """The language's own name."""
+    region: str
+    """The locale of CLDR that dates and numbers follow."""
     compact: Literal["short", "long"]
     """Which of CLDR's compact forms of numbers reads well: "450 Mrd." or "450 billion"."""
     messages: Text
@@ -47,22 +50,24 @@ class Catalogue(BaseModel):
     state_notes: Text
     edges: Text
     """What the other claim of an edge is to this one; `_a` and `_b` where this one is a or b."""
+    live_scopes: Text
+    """What a live figure counts, by its counterpart's code."""
     units: Text
     """{n} with a unit that CLDR has no name for."""
     currencies: Text
     """{n} with a currency, by its code; `default` is the form of all others."""
-    halves: str
-    """The half {half} of the year {year}."""
+    halves: tuple[str, str]
+    """The first and the second half of the {year}."""
 
     @property
     def locale(self) -> Locale:
-        return Locale.parse(self.code)
+        return Locale.parse(self.region)
 
     def text(self, key: str, /, **slots: object) -> str:
         """Return a message with its slots filled; an unknown key is a bug."""
         return self.messages[key].format(**slots)
 
-    def plural(self, key: str, number: int, /, *, n: str) -> str:
+    def plural(self, key: str, number: int | Decimal, /, *, n: str) -> str:
         """Return the form that a number takes, with the number as it is written."""
         forms = self.plurals[key]
         return forms.get(self.locale.plural_form(number), forms["other"]).format(n=n)

@@ -7,7 +7,6 @@ from typing import Final
 
 from babel.dates import format_date, format_skeleton
 from babel.numbers import format_compact_decimal, format_decimal
-from babel.units import format_unit
 
 from mains.console.catalogue import Catalogue
 from mains.reports.values import Bound, Modality
@@ -23,7 +22,7 @@ QUARTER_MONTHS: Final = 3
 _SI_STEPS: Final = ((18, "E"), (15, "P"), (12, "T"), (9, "G"), (6, "M"), (3, "k"), (0, ""))
 _SI_UNITS: Final = frozenset({"W", "Wh", "FLOPS", "B", "Hz", "bit/s"})
 _PLAIN_YEARS: Final = frozenset({"founded_year"})
-_DURATIONS: Final = {"year": "duration-year", "month": "duration-month", "day": "duration-day"}
+_DURATIONS: Final = frozenset({"year", "month", "day"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +72,13 @@ class Figures:
             return Figure(f"{value} {unit}".strip(), f"{value} {unit}".strip())
         if unit == "year" and measure in _PLAIN_YEARS:
             return Figure(f"{number:f}", f"{number:f}")
-        shown, exact = self.compact(number), self.number(number)
+        exact = self.number(number)
+        if unit in _DURATIONS:
+            written = self._catalogue.plural(unit, number, n=exact)
+            return Figure(written, written)
         if unit in _SI_UNITS:
-            shown = self._with_prefix(number, unit)
-        elif unit in _DURATIONS:
-            shown = format_unit(number, _DURATIONS[unit], locale=self._locale)
-        else:
-            shown = self._with_unit(shown, unit)
-        return Figure(shown, self._with_unit(exact, unit))
+            return Figure(self._with_prefix(number, unit), self._with_unit(exact, unit))
+        return Figure(self._with_unit(self.compact(number), unit), self._with_unit(exact, unit))
 
     def modality(self, modality: Modality) -> str:
         return self._catalogue.modalities[modality.value]
@@ -108,7 +106,7 @@ class Figures:
         if span is None or not rest:
             return period
         if rest.startswith("H"):
-            return self._catalogue.halves.format(half=rest[1:], year=year)
+            return self._catalogue.halves[int(rest[1:]) - 1].format(year=year)
         if rest.startswith("Q"):
             return format_skeleton("yQQQ", span[0], locale=self._locale)
         if "-" in rest:
@@ -116,14 +114,13 @@ class Figures:
         return format_skeleton("yMMMM", span[0], locale=self._locale)
 
     def _with_unit(self, written: str, unit: str) -> str:
-        forms = self._catalogue.units
-        if unit in forms:
-            return forms[unit].format(n=written)
-        if _is_currency(unit):
+        form = "{n} " + unit
+        if unit in self._catalogue.units:
+            form = self._catalogue.units[unit]
+        elif _is_currency(unit):
             currencies = self._catalogue.currencies
-            form = currencies.get(unit, currencies["default"])
-            return form.format(n=written, code=unit)
-        return f"{written}\N{NO-BREAK SPACE}{unit}"
+            form = currencies.get(unit, currencies["default"]).replace("{code}", unit)
+        return form.replace(" ", "\N{NO-BREAK SPACE}").replace("{n}", written)
 
     def _with_prefix(self, number: Decimal, unit: str) -> str:
         fitting = (step for step in _SI_STEPS if abs(number.scaleb(-step[0])) >= 1)

@@ -12,6 +12,7 @@ from mains.console.names import kind_of, name_of
 from mains.console.static_files import static_files
 from mains.reports.reconcile.views import Standing
 from mains.reports.values import Claim, Edge
+from mains.wire.live import LiveFigure
 
 LINKED_SCHEMES: Final = ("https://", "http://")
 _SIDED: Final = frozenset({"refines", "update", "conversion", "headline_drift"})
@@ -66,6 +67,13 @@ class Interface:
 
     def period(self, period: str | None) -> str:
         return self.figures.period(period)
+
+    def live(self, figure: LiveFigure) -> str:
+        return self.figures.value(figure.value, figure.unit, measure=None).exact
+
+    def live_scope(self, counterpart: str | None) -> str:
+        """Say what a live figure counts."""
+        return self.catalogue.live_scopes.get(counterpart or "", "")
 
     def related(self, edge: Edge, claim_id: str) -> str:
         """Say what the other claim of an edge is to this one."""

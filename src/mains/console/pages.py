@@ -57,14 +57,6 @@ class Pager:
     following: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Around:
-    """The sentences before and after a claim's own, as far as its paragraph has them."""
-
-    before: str = ""
-    after: str = ""
-
-
 @cache
 def environment() -> Environment:
     """Return the templates: everything is escaped, and a name that is missing is a bug."""

@@ -13,8 +13,10 @@ from mains.console.catalogue import choose
 from mains.console.interface import Interface
 from mains.console.names import named
 from mains.console.static_files import PREFIX, static_files
-from mains.parties.door import TransactionDependency
+from mains.db import Transaction
+from mains.parties.door import NowDependency, TransactionDependency
 from mains.reports import public
+from mains.reports.door import ReportsWiredDependency
 from mains.wire.base import TEXT_PATTERN
 
 SUBJECTS_PAGE: Final = 24
@@ -110,6 +112,7 @@ async def subject(
     ui: InterfaceDependency,
     tx: TransactionDependency,
     subject_id: Annotated[str, Path(max_length=200, pattern=TEXT_PATTERN)],
+    now: NowDependency,
     measure: Words = "",
     offset: Offset = 0,
 ) -> Response:
@@ -129,7 +132,7 @@ async def subject(
         only=measure,
         following=following if following < len(wanted) else None,
         rest=len(wanted) - following,
-        live=beside(page),
+        live=await beside(tx, page, now=now),
         feeds=feeds(subject_id),
         path=f"/reports/subjects/{subject_id}",
     )
@@ -138,10 +141,18 @@ async def subject(
 
 @router.get("/reports/claims/{claim_id}")
 async def claim(
-    request: Request, ui: InterfaceDependency, tx: TransactionDependency, claim_id: ClaimPath
+    request: Request,
+    ui: InterfaceDependency,
+    tx: TransactionDependency,
+    wired: ReportsWiredDependency,
+    claim_id: ClaimPath,
 ) -> Response:
-    """Show one claim at its span, with what it relates to."""
-    return await _claim(request, ui, tx, claim_id, "claim.html")
+    """Show one claim at its span between its neighbours, with what it relates to."""
+    found = await public.claims(tx, [claim_id])
+    if not found:
+        return _nothing(request, ui)
+    context = await public.around(wired.shelf.contents, found[0])
+    return await _claim(request, ui, tx, found[0], template="claim.html", context=context)
 
 
 @router.get("/reports/claims/{claim_id}/edges")
@@ -149,7 +160,10 @@ async def claim_edges(
     request: Request, ui: InterfaceDependency, tx: TransactionDependency, claim_id: ClaimPath
 ) -> Response:
     """Show what a claim relates to, as the part of a page that unfolds."""
-    return await _claim(request, ui, tx, claim_id, "_edges.html")
+    found = await public.claims(tx, [claim_id])
+    if not found:
+        return _nothing(request, ui)
+    return await _claim(request, ui, tx, found[0], template="_edges.html")
 
 
 @router.get(PREFIX + "/{digest}/{name}")
@@ -168,21 +182,25 @@ async def static(request: Request, digest: str, name: str) -> Response:
 
 
 async def _claim(
-    request: Request, ui: Interface, tx: TransactionDependency, claim_id: str, template: str
+    request: Request,
+    ui: Interface,
+    tx: Transaction,
+    shown: public.Shown,
+    *,
+    template: str,
+    **context: object,
 ) -> Response:
-    found = await public.claims(tx, [claim_id])
-    if not found:
-        return _nothing(request, ui)
+    claim_id = shown.claim.id
     edges = (await public.edges(tx, [claim_id]))[:RELATED_MAX]
     ends = {end for edge in edges for end in (edge.a, edge.b)} - {claim_id}
     others = await public.claims(tx, sorted(ends))
     html = pages.render(
         template,
         ui,
-        shown=found[0],
+        shown=shown,
         related=pages.related(claim_id, edges, others),
-        context=pages.Around(),
         path=f"/reports/claims/{claim_id}",
+        **context,
     )
     return _answer(request, html)
 

@@ -7,7 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import anyio.to_thread
+import orjson
+
+from mains.blobs.store import Store
 from mains.db import Queries, Transaction
+from mains.errors import NotFound
+from mains.reports.reader.text import sentences
 from mains.reports.reconcile.facts import DocumentFacts
 from mains.reports.reconcile.views import View, view
 from mains.reports.values import (
@@ -22,6 +28,9 @@ from mains.reports.values import (
 )
 
 FACETS_MAX: Final = 200
+AROUND_CHARACTERS_MAX: Final = 400_000
+"""Longer documents are not opened for the sentences around a claim."""
+SENTENCE_CHARACTERS_MAX: Final = 600
 EDGES_MAX: Final = 2_000
 
 _SQL: Final = Queries.load("mains.reports", "public.sql")
@@ -95,6 +104,16 @@ class Shown:
     published: str | None
     url: str | None
     facts: DocumentFacts
+    characters: int
+    opened_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """The sentences before and after a claim's own, as far as its paragraph has them."""
+
+    before: str = ""
+    after: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,6 +243,35 @@ async def edges(tx: Transaction, ids: Sequence[str]) -> tuple[Edge, ...]:
     )
 
 
+async def around(contents: Store, shown: Shown) -> Around:
+    """Return the sentences around a claim's, from the document's text; none of a long document."""
+    if shown.characters > AROUND_CHARACTERS_MAX:
+        return Around()
+    try:
+        parts = [part async for part in await contents.get(shown.opened_sha256)]
+    except NotFound:
+        return Around()
+    return await anyio.to_thread.run_sync(_neighbours, b"".join(parts), shown)
+
+
+def _neighbours(opened: bytes, shown: Shown) -> Around:
+    """Return the neighbours; sentences end here as in any language, by their marks alone."""
+    document = orjson.loads(opened)
+    start, end = shown.claim.start, shown.claim.end
+    blocks = [b for b in document["blocks"] if b["start"] <= start and end <= b["end"]]
+    if not blocks:
+        return Around()
+    first = start - shown.mark_start
+    last = first + len(shown.sentence)
+    held = sentences(document["text"], blocks[0]["start"], blocks[0]["end"], None)
+    before = [each.text for each in held if each.end <= first]
+    after = [each.text for each in held if each.start >= last]
+    return Around(
+        before=before[-1][-SENTENCE_CHARACTERS_MAX:] if before else "",
+        after=after[0][:SENTENCE_CHARACTERS_MAX] if after else "",
+    )
+
+
 async def _conflicts(tx: Transaction, subject_ids: Sequence[str]) -> dict[str, int]:
     if not subject_ids:
         return {}
@@ -284,6 +332,8 @@ def _shown(row: Mapping[str, Any]) -> Shown:
             copy_of=row["copy_of"],
             latest_period=row["latest_period"],
         ),
+        characters=row["characters"],
+        opened_sha256=row["opened_sha256"],
     )
 
 

@@ -89,7 +89,7 @@
       if (panes.length === 1) return { left: 62, right: 24, top: 22, bottom: 34 };
       return pane.undated
         ? { width: apart, right: 16, top: 22, bottom: 34 }
-        : { left: 62, right: apart + 40, top: 22, bottom: 34 };
+        : { left: 62, right: apart + 64, top: 22, bottom: 34 };
     });
     return {
       animation: false,
@@ -168,7 +168,7 @@
     const colour = (mark) => look.scopes[mark.scope];
     const points = (marks, item) => ({ ...base, symbolKeepAspect: false,
       data: marks.map((mark) => ({ value: [mark.x, mark.value], mark, ...item(mark) })) });
-    const few = data.marks.length <= LABELS_MAX && !pane.undated;
+    const few = data.marks.length <= LABELS_MAX && (!pane.undated || pane.marks.length < 4);
     return [
       points(pane.marks.filter((mark) => mark.bound === "about"), (mark) => ({
         symbol: "rect", symbolSize: [26, 60], itemStyle: { color: haze(colour(mark)) } })),
@@ -190,6 +190,7 @@
       { ...points(pane.marks.filter((mark) => mark.high === null), (mark) => ({
         ...form(mark, colour(mark), look.surface),
         label: { show: few, formatter: mark.label, color: look.ink, fontSize: 12,
+          textBorderColor: look.surface, textBorderWidth: 3,
           position: DOWNWARDS.has(mark.bound) ? "top" : "bottom", distance: 7 } })), z: 4 },
     ];
   }
