@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
-from mains.reports.values import Claim
+from mains.reports.reconcile.periods import Span, span_of
+from mains.reports.values import Claim, Modality
+
+DATE: Final = "date"
+ISO_DAY_LENGTH: Final = len("2025-02-22")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +33,12 @@ class DocumentFacts:
         """Return the document that counts as the support: the original of a copy, or itself."""
         return self.copy_of or self.doc
 
+    @property
+    def now(self) -> Span | None:
+        """Return the time at which the document speaks, as far as it tells."""
+        day = self.published[:ISO_DAY_LENGTH] if self.published else None
+        return span_of(day) or span_of(self.latest_period)
+
 
 def document_facts(
     doc: str,
@@ -37,4 +48,15 @@ def document_facts(
     copy_of: str | None = None,
 ) -> DocumentFacts:
     """Return the facts of one document, its latest period taken from all of its claims."""
-    raise NotImplementedError
+    times = [time for claim in claims for time in _times(claim)]
+    spans = [(span.last, span.first, time) for time in times if (span := span_of(time))]
+    latest = max(spans)[2] if spans else None
+    return DocumentFacts(doc=doc, published=published, copy_of=copy_of, latest_period=latest)
+
+
+def _times(claim: Claim) -> tuple[str, ...]:
+    """Return the times that a claim reports as past; plans, aims and estimates reach ahead."""
+    if claim.modality is not Modality.OBSERVED:
+        return ()
+    stated = (claim.period, claim.value if claim.unit == DATE else None)
+    return tuple(time for time in stated if time is not None)
