@@ -106,7 +106,7 @@ def triggers(sentence: Sentence, pack: Pack) -> tuple[Trigger, ...]:
                 trigger
                 for trigger in _made(match.first, match.last, match.payload, tokens, pack)
                 if trigger.predicate not in needed or needed[trigger.predicate].find(tokens)
-                if trigger.form != "verbs" or not _is_noun(tokens, index, pack)
+                if trigger.form != "verbs" or not _is_noun(tokens, index, match.last, pack)
             ]
         )
         closings = [(held.close, held.close_last) for held in found if held.close is not None]
@@ -152,9 +152,11 @@ def _made(
     return links
 
 
-def _is_noun(tokens: Sequence[Token], index: int, pack: Pack) -> bool:
+def _is_noun(tokens: Sequence[Token], first: int, last: int, pack: Pack) -> bool:
     """Whether a word that may be a verb is a noun, by the determiner before it."""
-    return index > 0 and matcher_of(pack, "determiners").match(tokens, index - 1) is not None
+    one_word = last - first == 1 or tokens[first].kind is TokenKind.HAN
+    determiners = matcher_of(pack, "determiners")
+    return one_word and first > 0 and determiners.match(tokens, first - 1) is not None
 
 
 def _needs(pack: Pack) -> dict[str, PhraseMatcher[str]]:
