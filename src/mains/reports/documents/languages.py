@@ -19,9 +19,9 @@ OTHERS: Final = (
     "ar bn ca cs da de el en es et fa fi fr he hi hr hu id it ja ko lt nb nl pl pt ro ru sk sv th "
     "tr uk vi zh"
 ).split()
-SAMPLE_CHARACTERS: Final = 1_500
+SAMPLE_CHARACTERS: Final = 1_200
 """The document's own language is that of its longest lines."""
-BLOCK_CHARACTERS: Final = 240
+BLOCK_CHARACTERS: Final = 120
 SURE: Final = 0.9
 LIKELY: Final = 0.5
 LETTERS_MIN: Final = 40
