@@ -128,11 +128,14 @@ def test_a_round_has_its_amount_its_conversion_and_its_headline() -> None:
     headline = an_amount("1000000000", block=BlockKind.TITLE, start=0, pair=body.id)
     [found] = openings(
         [headline, body, converted, a_claim("valuation", "9", subject=ORCHARD, start=150)],
-        [a_relation("org:harbour-capital", "leads_round", "round:orchard-new")],
+        [
+            a_relation("org:harbour-capital", "leads_round", "round:orchard-new"),
+            a_relation("org:lantern-fund", "participates_in_round", "the round"),
+        ],
     )
     assert found.key == "funding:org:orchard:round:series-b"
     assert [each.start for each in found.claims] == [0, 100, 120, 150]
-    assert len(found.relations) == 1
+    assert len(found.relations) == 2
 
 
 def test_two_rounds_of_one_company_are_two_drafts_and_nothing_is_guessed() -> None:

@@ -32,9 +32,10 @@ INSTRUMENTS: Final = {"funding_amount": "round", "bond_amount": "bond"}
 MODEL_MEASURES: Final = frozenset({"model_parameters", "languages_covered", "event_date"})
 MODEL_PREDICATES: Final = frozenset({"develops", "releases", "releases_open_source"})
 MODEL_KINDS: Final = frozenset({"model", "suite"})
-INVESTOR_PREDICATES: Final = frozenset(
-    {"leads_round", "participates_in_round", "invests_in", "funds"}
-)
+ROUND_PREDICATES: Final = frozenset({"leads_round", "participates_in_round"})
+"""Predicates whose object is always a round, however it is called."""
+
+INVESTOR_PREDICATES: Final = ROUND_PREDICATES | {"invests_in", "funds"}
 PROGRAMME_PREDICATES: Final = frozenset({"eligible_for", "requires", "applies_in"})
 COMPANY_MEASURES: Final = frozenset({"valuation", "funding_rounds"})
 HEADLINE: Final = "headline"
@@ -306,9 +307,10 @@ def _round_of(
 ) -> RoundKey | None:
     """Return the one round that a relation can belong to; None where there are several."""
     company = relation.subject if kind_of(relation.subject) == "org" else None
-    if kind_of(relation.object) == "org":
+    ends = (kind_of(relation.object), kind_of(relation.subject))
+    if ends[0] == "org":
         fitting = [key for key in groups if key[0] == relation.object]
-    elif "round" in (kind_of(relation.object), kind_of(relation.subject)):
+    elif "round" in ends or relation.predicate in ROUND_PREDICATES:
         fitting = [key for key in groups if key[0] != company]
     else:
         return None
