@@ -10,6 +10,8 @@ from mains.reports.reconcile.periods import Span, span_of
 from mains.reports.values import Claim, Modality
 
 DATE: Final = "date"
+YEAR_DAYS_MAX: Final = 366
+"""Longer times are terms of programmes, which begin before the report and end after it."""
 ISO_DAY_LENGTH: Final = len("2025-02-22")
 
 
@@ -48,8 +50,15 @@ def document_facts(
     copy_of: str | None = None,
 ) -> DocumentFacts:
     """Return the facts of one document, its latest period taken from all of its claims."""
-    times = [time for claim in claims for time in _times(claim)]
-    spans = [(span.last, span.first, time) for time in times if (span := span_of(time))]
+    told = list(claims)
+    # A year of which a plan or an aim speaks is ahead, wherever else the document names it.
+    ahead = {claim.period for claim in told if claim.modality is not Modality.OBSERVED}
+    spans = [
+        (span.last, span.first, time)
+        for claim in told
+        for time in _times(claim)
+        if time not in ahead and (span := span_of(time)) and span.days <= YEAR_DAYS_MAX
+    ]
     latest = max(spans)[2] if spans else None
     return DocumentFacts(doc=doc, published=published, copy_of=copy_of, latest_period=latest)
 

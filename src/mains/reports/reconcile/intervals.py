@@ -14,6 +14,8 @@ ABOUT_MIN: Final = Decimal("0.005")
 NEAR: Final = Decimal("0.1")
 """Two figures this near are read as one, more or less exactly said."""
 
+ROUNDED_DIGITS_MIN: Final = 2
+
 LOWER: Final = frozenset({Bound.MORE_THAN, Bound.AT_LEAST})
 UPPER: Final = frozenset({Bound.AT_MOST, Bound.UP_TO})
 
@@ -71,6 +73,12 @@ def are_near(a: Decimal, b: Decimal) -> bool:
     return abs(a - b) <= NEAR * max(abs(a), abs(b))
 
 
+def is_rounding(exact: Decimal, rounded: Decimal) -> bool:
+    """Whether the second is the first, rounded to two digits or more; single digits tell nothing."""
+    shown, full = len(significant_digits(rounded)), len(significant_digits(exact))
+    return ROUNDED_DIGITS_MIN <= shown < full and abs(exact - rounded) <= _half_unit(rounded)
+
+
 def significant_digits(value: Decimal) -> str:
     """Return the digits without the zeros around them: 2 for 0.20, 2,000 and 2 bn."""
     return "".join(str(digit) for digit in value.as_tuple().digits).strip("0")
@@ -78,9 +86,12 @@ def significant_digits(value: Decimal) -> str:
 
 def _slack(value: Decimal) -> Decimal:
     """Half a unit of the last digit that is no zero, between the least and the most slack."""
+    return max(min(_half_unit(value), ABOUT_MAX * abs(value)), ABOUT_MIN * abs(value))
+
+
+def _half_unit(value: Decimal) -> Decimal:
     exponent = value.normalize().as_tuple().exponent
-    half = Decimal(5).scaleb(int(exponent) - 1)
-    return max(min(half, ABOUT_MAX * abs(value)), ABOUT_MIN * abs(value))
+    return Decimal(5).scaleb(int(exponent) - 1)
 
 
 def _before(high: Decimal | None, low: Decimal | None) -> bool:

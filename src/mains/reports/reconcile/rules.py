@@ -6,15 +6,22 @@ the same number? A claim that is not bound, or waits for a review, relates to no
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Final
 
 from mains.reports.reconcile import never
-from mains.reports.reconcile.facts import DATE
-from mains.reports.reconcile.intervals import LOWER, are_near, significant_digits
+from mains.reports.reconcile.facts import DATE, YEAR_DAYS_MAX
+from mains.reports.reconcile.intervals import (
+    LOWER,
+    are_near,
+    is_rounding,
+    significant_digits,
+)
 from mains.reports.reconcile.periods import MONTH_DAYS_MAX, Span, is_one_time
 from mains.reports.reconcile.reasons import Code, Verdict
 from mains.reports.reconcile.sides import Side, as_original
 from mains.reports.reconcile.vocabulary import (
+    is_fixed,
     is_only_ranked,
     nouns_of,
     parts,
@@ -117,13 +124,16 @@ def _headline(body: Side, headline: Side) -> Verdict | None:
     fits = _is_part(body, headline)
     if body.number == headline.number and body.claim.bound is headline.claim.bound and fits:
         return Verdict(EdgeKind.SAME, body, headline, Code.SAME_HEADLINE)
-    if near and fits and _is_more_exact(headline, body):
+    is_one_mode = body.claim.modality is headline.claim.modality
+    if near and fits and is_one_mode and _is_more_exact(headline, body):
         return Verdict(EdgeKind.REFINES, headline, body, Code.MORE_EXACT_HEADLINE)
-    if near or (fits and headline.interval.holds(body.interval)):
+    if near or (fits and is_one_mode and headline.interval.holds(body.interval)):
         return Verdict(EdgeKind.HEADLINE_DRIFT, body, headline, Code.HEADLINE)
-    if body.claim.modality is not headline.claim.modality:
+    if not is_one_mode:
         return _differ(body, headline, Code.OTHER_MODALITY)
-    return None if fits else _differ(body, headline, Code.OTHER_SCOPE)
+    if not fits:
+        return _differ(body, headline, Code.OTHER_SCOPE)
+    return _half_dated(body, headline) if body.time and not headline.time else None
 
 
 def _dates(a: Side, b: Side) -> Verdict | None:
@@ -191,21 +201,28 @@ def _half_dated(a: Side, b: Side) -> Verdict | None:
     if a_time is None or b_time is None or a_time.meets(b_time):
         return None
     older, newer = (a, b) if a_time < b_time else (b, a)
-    if not _moves(older, newer):
+    if not _moves(older, newer) or _may_be_old(older, newer):
         return None
     return Verdict(EdgeKind.UPDATE, older, newer, Code.LATER_THAN_DATED)
+
+
+def _may_be_old(older: Side, newer: Side) -> bool:
+    """Whether the newer is a headline of so soon after that it may stand for the same time."""
+    at, now = older.time, newer.now
+    is_soon = at is not None and now is not None and (now.first - at.last).days <= YEAR_DAYS_MAX
+    return newer.scope.is_headline and is_soon
 
 
 def _undated(a: Side, b: Side) -> Verdict | None:
     if a.measure in words().events and not a.scope.words:
         return _by_value(a, b, Code.SAME) or _differ(a, b, Code.OTHER_EVENT)
-    ordered = _by_document(a, b)
+    ordered = None if is_fixed(a.measure, a.scope) else _by_document(a, b)
     if ordered is not None and ordered[0].claim.bound in LOWER and _is_more(*ordered):
         return Verdict(EdgeKind.UPDATE, *ordered, Code.LATER_DOCUMENT)
     found = _by_value(a, b, Code.SAME)
     if found is not None:
         return found
-    if ordered is not None and a.measure not in words().fixed and _moves(*ordered):
+    if ordered is not None and _moves(*ordered):
         return Verdict(EdgeKind.UPDATE, *ordered, Code.LATER_DOCUMENT)
     return _exclude(a, b, Code.EXCLUDE_FIXED)
 
@@ -221,16 +238,32 @@ def _by_document(a: Side, b: Side) -> tuple[Side, Side] | None:
 
 def _by_value(a: Side, b: Side, code: Code) -> Verdict | None:
     """Compare two figures of one scope and time that may both hold; None if they exclude."""
-    if a.number is None or b.number is None or not a.interval.meets(b.interval):
+    if a.number is None or b.number is None:
         return None
+    if not a.interval.meets(b.interval):
+        return _loosely(a, b, a.number, b.number)
     if a.number == b.number and a.claim.bound is b.claim.bound:
         return Verdict(EdgeKind.SAME, a, b, code)
     for exact, loose in ((a, b), (b, a)):
-        if _is_more_exact(exact, loose) and are_near(a.number, b.number):
+        # A headline drops bound words, so that of another document it sharpens no bound.
+        is_dropped = exact.scope.is_headline and loose.claim.bound is not Bound.ABOUT
+        if not is_dropped and are_near(a.number, b.number) and _is_more_exact(exact, loose):
             return Verdict(EdgeKind.REFINES, exact, loose, Code.MORE_EXACT)
     is_range = _in_one_document(a, b) and (a.claim.bound in LOWER) != (b.claim.bound in LOWER)
     reason = Code.RANGE if is_range else Code.BOUNDS_MEET
     return Verdict(EdgeKind.COMPATIBLE_BOUNDS, a, b, reason)
+
+
+def _loosely(a: Side, b: Side, a_number: Decimal, b_number: Decimal) -> Verdict | None:
+    """Compare figures that exclude each other to the letter, but not as people round and guess."""
+    if is_rounding(a_number, b_number) and a.claim.bound is b.claim.bound is Bound.EXACT:
+        return Verdict(EdgeKind.REFINES, a, b, Code.MORE_EXACT)
+    if is_rounding(b_number, a_number) and a.claim.bound is b.claim.bound is Bound.EXACT:
+        return Verdict(EdgeKind.REFINES, b, a, Code.MORE_EXACT)
+    is_guess = Bound.ABOUT in (a.claim.bound, b.claim.bound)
+    if is_guess and are_near(a_number, b_number):
+        return Verdict(EdgeKind.COMPATIBLE_BOUNDS, a, b, Code.BOUNDS_MEET)
+    return None
 
 
 def _is_more_exact(exact: Side, loose: Side) -> bool:

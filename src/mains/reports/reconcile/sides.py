@@ -91,19 +91,32 @@ def as_original(converted: Side) -> Side:
 def _side(claim: Claim, known: Mapping[str, Claim], documents: Mapping[str, DocumentFacts]) -> Side:
     partner = known.get(claim.pair) if claim.pair is not None else None
     scope = scope_of(claim.scope, claim.subject, claim.measure)
-    if claim.block is BlockKind.TITLE:
-        scope = Scope(scope.words, is_headline=True)
     return Side(
         claim=claim,
         facts=documents.get(claim.doc) or DocumentFacts(doc=claim.doc),
-        scope=scope,
+        scope=Scope(scope.words, _is_headline(claim)),
         time=span_of(claim.period),
         days=span_of(claim.value) if claim.unit == DATE else None,
         number=None if claim.unit == DATE else number_of(claim.value),
         written=_written(claim.quote),
-        original=partner if partner is not None and _converts(claim, partner) else None,
+        original=_original(claim, partner, known),
         is_restated=partner is not None and _restates(claim, partner),
     )
+
+
+def _original(claim: Claim, partner: Claim | None, known: Mapping[str, Claim]) -> Claim | None:
+    """Return the amount that this one converts: of a headline's group, the text's own figure."""
+    if partner is None or not _converts(claim, partner):
+        return None
+    told = known.get(partner.pair) if partner.pair is not None else None
+    if told is None or told.unit != partner.unit or not _converts(claim, told):
+        return partner
+    return told if _is_headline(partner) else partner
+
+
+def _is_headline(claim: Claim) -> bool:
+    scope = scope_of(claim.scope, claim.subject, claim.measure)
+    return scope.is_headline or claim.block is BlockKind.TITLE
 
 
 def _converts(claim: Claim, partner: Claim) -> bool:

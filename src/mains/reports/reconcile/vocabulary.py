@@ -9,9 +9,9 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Final, Protocol
 
+import snowballstemmer  # type: ignore[import-untyped]
 import yaml
 from pydantic import BaseModel, ConfigDict
-from snowballstemmer import stemmer
 
 from mains.reports.packs.loader import entities, measure_rules
 
@@ -55,6 +55,7 @@ class Words(BaseModel):
     growth: Growth
     events: frozenset[str]
     fixed: frozenset[str]
+    closed: tuple[str, ...]
     moving: frozenset[str]
     flows: frozenset[str]
 
@@ -130,6 +131,16 @@ def is_only_ranked(measure: str) -> bool:
     return rule is not None and rule.rank_only
 
 
+def is_fixed(measure: str, scope: Scope) -> bool:
+    """Whether a figure of it does not change with time, so that two reports must agree."""
+    return measure in words().fixed or bool(scope.words & _closed())
+
+
+@cache
+def _closed() -> frozenset[str]:
+    return frozenset(_stem(word) for word in words().closed)
+
+
 @cache
 def parts() -> frozenset[str]:
     """Return the stems of words that tell a part of a sector from the whole."""
@@ -145,5 +156,5 @@ def _stem(word: str) -> str:
 
 @cache
 def _snowball() -> _Stemmer:
-    made: _Stemmer = stemmer("english")
+    made: _Stemmer = snowballstemmer.stemmer("english")
     return made
