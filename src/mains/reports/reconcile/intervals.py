@@ -74,7 +74,7 @@ def are_near(a: Decimal, b: Decimal) -> bool:
 
 
 def is_rounding(exact: Decimal, rounded: Decimal) -> bool:
-    """Whether the second is the first, rounded to two digits or more; single digits tell nothing."""
+    """Whether the second is the first, rounded; to a single digit it tells nothing."""
     shown, full = len(significant_digits(rounded)), len(significant_digits(exact))
     return ROUNDED_DIGITS_MIN <= shown < full and abs(exact - rounded) <= _half_unit(rounded)
 

@@ -13,7 +13,8 @@ from mains.reports.values import EdgeKind
 
 AMOUNT_DIGITS_MIN: Final = 2
 """An amount with fewer telling digits is like any other round one."""
-PERCENT_DIGITS_MIN: Final = 3
+PLAIN_DIGITS_MIN: Final = 3
+"""Percentages are alike everywhere, and so are counts of different documents."""
 PREFIX_DIGITS_MIN: Final = 3
 SMALL_MAX: Final = 9
 ORDINAL: Final = "ordinal"
@@ -39,7 +40,7 @@ def _same_value(a: Side, b: Side) -> Code | None:
     units = (a.claim.unit, b.claim.unit)
     if units == (ORDINAL, ORDINAL):
         return _same_place(a, b)
-    if a.claim.unit == b.claim.unit and _is_telling(a):
+    if a.claim.unit == b.claim.unit and _is_telling(a, b):
         return Code.SAME_AMOUNT
     if a.is_restated or b.is_restated:
         return None
@@ -50,10 +51,11 @@ def _same_value(a: Side, b: Side) -> Code | None:
     return None
 
 
-def _is_telling(side: Side) -> bool:
-    assert side.number is not None
-    digits_min = PERCENT_DIGITS_MIN if side.claim.unit == PERCENT else AMOUNT_DIGITS_MIN
-    return len(significant_digits(side.number)) >= digits_min
+def _is_telling(a: Side, b: Side) -> bool:
+    assert a.number is not None
+    is_plain = a.claim.unit == PERCENT or (a.claim.unit == COUNT and a.claim.doc != b.claim.doc)
+    digits_min = PLAIN_DIGITS_MIN if is_plain else AMOUNT_DIGITS_MIN
+    return len(significant_digits(a.number)) >= digits_min
 
 
 def _same_place(a: Side, b: Side) -> Code | None:

@@ -316,12 +316,15 @@ def _variants(a: Side, b: Side) -> Verdict | None:
     if a.subject == b.subject:
         return _of_one_subject(a, b)
     if a.measure == b.measure:
-        is_related = _in_one_document(a, b) and _are_related(a, b)
+        is_one_figure = (a.claim.unit, a.scope.words) == (b.claim.unit, b.scope.words)
+        is_near = _in_one_document(a, b) and (is_one_figure or a.claim.unit == DATE)
+        is_related = is_near and _are_related(a, b)
         return _differ(a, b, Code.PART_OF_SUBJECT) if is_related else None
     if a.is_rank != b.is_rank:
         return _rank_and_peer(*((a, b) if a.is_rank else (b, a)))
     shares_noun = nouns_of(a.measure) & nouns_of(b.measure)
-    if shares_noun and _in_one_document(a, b) and _kind(a) == _kind(b):
+    is_alike = _kind(a) == _kind(b) and a.claim.modality is b.claim.modality
+    if shares_noun and is_alike and _in_one_document(a, b):
         return _differ(a, b, Code.OTHER_NOUN)
     return None
 
@@ -330,7 +333,8 @@ def _of_one_subject(a: Side, b: Side) -> Verdict | None:
     if a.is_rank != b.is_rank:
         rank, count = (a, b) if a.is_rank else (b, a)
         is_variant = rank.base != count.measure and nouns_of(rank.base) & nouns_of(count.measure)
-        return _differ(rank, count, Code.RANK_AND_COUNT) if is_variant else None
+        is_one_mode = rank.claim.modality is count.claim.modality
+        return _differ(rank, count, Code.RANK_AND_COUNT) if is_variant and is_one_mode else None
     if words().growth.measure in (a.measure, b.measure):
         level, growth = (b, a) if a.measure == words().growth.measure else (a, b)
         return _level_and_growth(level, growth)
