@@ -218,7 +218,7 @@ async def test_too_many_waiting_documents_are_turned_away(
 ) -> None:
     narrow = Settings(settings.home, settings.commons, reading_workers_max=1, reading_waiting_max=1)
     async with a_library(database, narrow) as small:
-        texts = [f"Dongguan had {count} AI companies in 2024." for count in range(11, 16)]
+        texts = [f"Dongguan had {count} AI companies in 2024. " + LONG for count in range(11, 16)]
         answers = await asyncio.gather(*(small.file(text, by=small.member) for text in texts))
         codes = [answer.json().get("code") for answer in answers]
         assert codes.count("reading_busy") == 3

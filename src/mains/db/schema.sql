@@ -2134,6 +2134,10 @@ CREATE INDEX relation_subject ON reports.relation USING btree (subject, number);
 
 CREATE INDEX review_by_age ON reports.review USING btree (reviewed_at, id);
 
+CREATE INDEX standing_counted ON reports.standing USING btree (subject, measure, number) WHERE ((status = 'accepted'::text) AND (duplicate_of IS NULL) AND (NOT neutral));
+
+CREATE INDEX standing_dated ON reports.standing USING btree (document_id) WHERE ((unit = 'date'::text) AND (status = 'accepted'::text) AND (duplicate_of IS NULL));
+
 CREATE INDEX standing_document ON reports.standing USING btree (document_id, number);
 
 CREATE INDEX standing_duplicate ON reports.standing USING btree (duplicate_of) WHERE (duplicate_of IS NOT NULL);

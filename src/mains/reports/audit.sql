@@ -90,7 +90,7 @@ SELECT claim_id AS claim, subject, measure, reviews
 FROM reports.standing
 WHERE status = 'accepted' AND NOT neutral AND (subject IS NULL OR measure IS NULL);
 
--- Edges join claims that are accepted, count, and share a key; a pair has a relation once.
+-- Edges join claims that are accepted and no copy's repetition; a pair has a relation once.
 -- name: edges_join_claims_that_count
 SELECT e.id AS edge, e.a, e.b, e.relation
 FROM reports.edge AS e
@@ -100,17 +100,19 @@ WHERE a.status <> 'accepted'
     OR b.status <> 'accepted'
     OR a.duplicate_of IS NOT NULL
     OR b.duplicate_of IS NOT NULL
-    OR NOT EXISTS (
-        SELECT FROM reports.edge_key AS of_a
-        JOIN reports.edge_key AS of_b ON of_b.key = of_a.key
-        WHERE of_a.claim_id = e.a AND of_b.claim_id = e.b
-    )
     OR EXISTS (
         SELECT FROM reports.edge AS other
         WHERE other.id <> e.id AND other.relation = e.relation
             AND least(other.a, other.b) = least(e.a, e.b)
             AND greatest(other.a, other.b) = greatest(e.a, e.b)
     );
+
+-- Keys are kept of claims that may have edges, and of no others.
+-- name: keys_are_of_claims_that_count
+SELECT k.claim_id AS claim, k.key
+FROM reports.edge_key AS k
+JOIN reports.standing AS s ON s.claim_id = k.claim_id
+WHERE s.status <> 'accepted' OR s.duplicate_of IS NOT NULL OR s.number <> k.number;
 
 -- A copy repeats an original and no other copy; what its claims repeat is said by the original.
 -- name: copies_repeat_originals

@@ -16,10 +16,11 @@ from mains.reports.values import Claim, Edge, Status
 
 QUERIES: Final = Queries.load(__package__, "queries.sql")
 
-CANDIDATES_PER_KEY_MAX: Final = 64
-CANDIDATES_MAX: Final = 4_000
-LINKED_MAX: Final = 2_000
-"""So many claims of one change get edges at a time: a change of more is made in parts."""
+CANDIDATES_PER_KEY_MAX: Final = 32
+CANDIDATES_MAX: Final = 2_000
+LINKED_AT_ONCE: Final = 400
+LINKED_MAX: Final = 4_000
+"""So many claims of one change get edges; what a longer document says behind them has none."""
 
 LOOK_ALIKES_MAX: Final = 64
 
@@ -34,8 +35,8 @@ async def link(tx: Transaction, claim_ids: Sequence[str], *, now: datetime) -> l
     dropped = await tx.execute(QUERIES["drop_edges"], {"ids": list(claim_ids)})
     ends = {end for row in await dropped.fetchall() for end in (row["a"], row["b"])}
     await tx.execute(QUERIES["drop_keys"], {"ids": list(claim_ids)})
-    for start in range(0, len(claim_ids), LINKED_MAX):
-        part = claim_ids[start : start + LINKED_MAX]
+    for start in range(0, min(len(claim_ids), LINKED_MAX), LINKED_AT_ONCE):
+        part = claim_ids[start : start + LINKED_AT_ONCE]
         added += await _link_part(tx, part, partners=ends.difference(claim_ids), now=now)
     return added
 
@@ -107,12 +108,8 @@ async def _link_part(
 
 
 def counts(row: Row) -> bool:
-    """Say whether a claim joins edges: accepted, about the world, and no copy's repetition."""
-    return (
-        row["status"] == Status.ACCEPTED.value
-        and row["duplicate_of"] is None
-        and not row["neutral"]
-    )
+    """Say whether a claim may join edges: accepted, and no copy's repetition."""
+    return row["status"] == Status.ACCEPTED.value and row["duplicate_of"] is None
 
 
 async def _candidates(
@@ -131,8 +128,12 @@ async def _candidates(
         "limit": CANDIDATES_MAX,
     }
     found = await (await tx.execute(QUERIES["candidates"], asked)).fetchall()
-    ids = partners.union(row["id"] for row in found)
-    rows = await tx.execute(QUERIES["claims"], {"ids": sorted(ids)})
+    documents = sorted({row["document_id"] for row in found})
+    dated = await tx.execute(
+        QUERIES["dated_claims"], {"documents": documents, "limit": CANDIDATES_MAX}
+    )
+    ids = partners.union(row["id"] for row in (*found, *await dated.fetchall()))
+    rows = await tx.execute(QUERIES["claims"], {"ids": sorted(ids.difference(claim_ids))})
     return [claim_of(row) for row in await rows.fetchall() if counts(row)]
 
 

@@ -213,7 +213,7 @@ FROM jsonb_to_recordset(%(rows)s::jsonb) AS given (key text, number bigint, clai
 
 -- The newest claims of each key, so that one key of many claims costs no more than another.
 -- name: candidates
-SELECT DISTINCT found.claim_id AS id
+SELECT DISTINCT found.claim_id AS id, s.document_id
 FROM unnest(%(keys)s::text[]) AS asked (key)
 CROSS JOIN LATERAL (
     SELECT k.claim_id
@@ -222,6 +222,15 @@ CROSS JOIN LATERAL (
     ORDER BY k.number DESC
     LIMIT %(per_key)s
 ) AS found
+JOIN reports.standing AS s ON s.claim_id = found.claim_id
+LIMIT %(limit)s;
+
+-- The years and days that documents name: a figure of another thing may look like one of them.
+-- name: dated_claims
+SELECT s.claim_id AS id
+FROM reports.standing AS s
+WHERE s.document_id = any(%(documents)s::text[]) AND s.unit = 'date' AND s.status = 'accepted'
+    AND s.duplicate_of IS NULL
 LIMIT %(limit)s;
 
 -- name: document_facts
@@ -285,6 +294,7 @@ WITH RECURSIVE pair AS (
         SELECT s.subject, s.measure
         FROM reports.standing AS s
         WHERE (s.subject, s.measure) > (%(subject)s, %(measure)s)
+            AND s.status = 'accepted' AND s.duplicate_of IS NULL AND NOT s.neutral
         ORDER BY s.subject, s.measure
         LIMIT 1
     )
@@ -295,6 +305,7 @@ WITH RECURSIVE pair AS (
         SELECT s.subject, s.measure
         FROM reports.standing AS s
         WHERE (s.subject, s.measure) > (pair.subject, pair.measure)
+            AND s.status = 'accepted' AND s.duplicate_of IS NULL AND NOT s.neutral
         ORDER BY s.subject, s.measure
         LIMIT 1
     ) AS following
@@ -307,7 +318,6 @@ CROSS JOIN LATERAL (
     WHERE s.subject = pair.subject AND s.measure = pair.measure
         AND s.status = 'accepted' AND s.duplicate_of IS NULL AND NOT s.neutral
 ) AS counted
-WHERE counted.claims > 0
 ORDER BY pair.subject, pair.measure;
 
 -- name: review

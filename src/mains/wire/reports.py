@@ -7,7 +7,7 @@ Offsets count code points of the document's text.
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_serializer, model_validator
 
 from mains.wire.base import Count, Instant, Schema, Sha256, Text
 
@@ -285,8 +285,9 @@ class Correction(Schema):
                 raise ValueError(f"{name} can be another, and can't be empty")
         return self
 
+    @model_serializer(mode="plain")
     def given(self) -> dict[str, str | None]:
-        """Return the fields that were sent, null ones too."""
+        """Return the fields that were sent, null ones too, and no others."""
         return {name: getattr(self, name) for name in CORRECTABLE if name in self.model_fields_set}
 
 

@@ -95,10 +95,14 @@ create index standing_document on reports.standing (document_id, number);
 create index standing_subject on reports.standing (subject, measure, number);
 create index standing_measure on reports.standing (measure, number);
 create index standing_status on reports.standing (status, number);
+create index standing_counted on reports.standing (subject, measure, number)
+where status = 'accepted' and duplicate_of is null and not neutral;
 create index standing_public on reports.standing (subject, measure, number)
 where public and status = 'accepted' and duplicate_of is null;
 create index standing_queue on reports.standing (number)
 where status in ('queued', 'proposed') and duplicate_of is null and not neutral;
+create index standing_dated on reports.standing (document_id)
+where unit = 'date' and status = 'accepted' and duplicate_of is null;
 create index standing_duplicate on reports.standing (duplicate_of) where duplicate_of is not null;
 
 -- One row for each key (`reconcile.keys`) of a claim that may have edges: claims that share no key
