@@ -51,13 +51,15 @@ def document_facts(
 ) -> DocumentFacts:
     """Return the facts of one document, its latest period taken from all of its claims."""
     told = list(claims)
-    # A year of which a plan or an aim speaks is ahead, wherever else the document names it.
+    # A year of which a plan or an aim speaks is ahead, unless a figure of that year is observed.
     ahead = {claim.period for claim in told if claim.modality is not Modality.OBSERVED}
     spans = [
         (span.last, span.first, time)
         for claim in told
         for time in _times(claim)
-        if time not in ahead and (span := span_of(time)) and span.days <= YEAR_DAYS_MAX
+        if not (claim.is_neutral and time in ahead)
+        and (span := span_of(time)) is not None
+        and span.days <= YEAR_DAYS_MAX
     ]
     latest = max(spans)[2] if spans else None
     return DocumentFacts(doc=doc, published=published, copy_of=copy_of, latest_period=latest)
