@@ -218,6 +218,8 @@ class Speech(Closed):
     """Nouns that may be a source: report, data, official."""
     roles: Phrases = ()
     """Nouns of people who speak: mayor, spokesperson."""
+    datelines: Phrases = ()
+    """Words that end a dateline beside dashes (电)."""
     quotes: Phrases = ()
     """Pairs of quotation marks, opening and closing together."""
 

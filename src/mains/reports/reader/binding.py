@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from mains.reports.reader.binding_dates import bind_date, neutral_period
-from mains.reports.reader.binding_measures import MeasureChoice, choose_measure, stands_alone
+from mains.reports.reader.binding_measures import MeasureChoice, measure_choices, stands_alone
 from mains.reports.reader.binding_measures import unit_classes
 from mains.reports.reader.binding_ranks import bind_rank
 from mains.reports.reader.binding_subjects import SubjectChoice, choose_subject, is_quiet
@@ -35,6 +35,11 @@ NEUTRAL_OF: Final = {
     QuantityKind.QUALIFIER: "qualifier_number",
     QuantityKind.VAGUE: "vague_quantity",
 }
+CHOICES_MAX: Final = 4
+RIVALS_WITHIN: Final = 2.5
+SUBJECT_WEIGHT: Final = 0.45
+SUBJECT_WORTH_MAX: Final = 5.0
+MARGIN_MIN: Final = 0.3
 RANKING: Final = frozenset({QuantityKind.RANK, QuantityKind.SUPERLATIVE, QuantityKind.ORDINAL})
 
 
@@ -92,12 +97,34 @@ class Binder:
             neutral = "qualifier_number" if neutral is None else neutral
         if neutral is not None:
             return self._neutral(scene, quantity, neutral)
-        measure = choose_measure(scene, quantity, frozenset(self.established))
-        carried = self._carried(scene, quantity, drafts)
-        if carried is not None and (measure is None or measure.score < carried.score):
-            measure = carried
-        subject = self._subject(scene, quantity, measure)
+        measure, subject = self._measure_and_subject(scene, quantity, drafts)
         return self._made(scene, quantity, measure, subject, periods)
+
+    def _measure_and_subject(
+        self, scene: Scene, quantity: Quantity, drafts: Sequence[Draft]
+    ) -> tuple[MeasureChoice | None, SubjectChoice | None]:
+        """Choose both together: a measure of companies wants a company near the figure."""
+        choices = measure_choices(scene, quantity, frozenset(self.established))
+        carried = self._carried(scene, quantity, drafts)
+        if carried is not None:
+            choices = [
+                c for c in choices if c.measure != carried.measure or c.score > carried.score
+            ]
+            if all(choice.measure != carried.measure for choice in choices):
+                choices = sorted([*choices, carried], key=lambda choice: -choice.score)
+        near = [c for c in choices[:CHOICES_MAX] if c.score > choices[0].score - RIVALS_WITHIN]
+        weighed = []
+        for choice in near:
+            subject = self._subject(scene, quantity, choice)
+            worth = min(subject.score, SUBJECT_WORTH_MAX) if subject is not None else 0.0
+            weighed.append((choice.score + SUBJECT_WEIGHT * worth, choice, subject))
+        if not weighed:
+            return None, None
+        weighed.sort(key=lambda held: -held[0])
+        total, measure, subject = weighed[0]
+        if len(weighed) > 1 and total - weighed[1][0] < MARGIN_MIN:
+            measure = replace(measure, rival=weighed[1][1].measure)
+        return measure, subject
 
     def _neutral(self, scene: Scene, quantity: Quantity, measure: str) -> Draft:
         held = [m for m in scene.entities if m.first <= quantity.first and quantity.last <= m.last]

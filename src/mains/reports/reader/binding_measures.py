@@ -31,12 +31,11 @@ MEASURED: Final = {"W": "power", "FLOPS": "flops", "B": "bytes"}
 DEFAULT_SCORES: Final = {
     QuantityKind.RATIO: 5.0,
     QuantityKind.POINTS: 4.0,
-    QuantityKind.DURATION: 3.2,
+    QuantityKind.DURATION: 2.8,
 }
 COUNTED_GAP_MAX: Final = 5
 BEHIND_GAP_MAX: Final = 7
 ACCEPTED_MIN: Final = 3.0
-MARGIN_MIN: Final = 0.35
 NEEDS_NEAR: Final = 4.0
 
 
@@ -65,10 +64,10 @@ def unit_classes(quantity: Quantity) -> frozenset[str]:
     return UNIT_CLASSES.get(quantity.kind, frozenset())
 
 
-def choose_measure(
+def measure_choices(
     scene: Scene, quantity: Quantity, established: frozenset[str]
-) -> MeasureChoice | None:
-    """Return the best measure for the quantity, or None if no cue of the sentence fits its unit.
+) -> list[MeasureChoice]:
+    """Return the measures that the sentence's cues allow for the quantity, the best first.
 
     `established` are the measures that the document has stated in full before.
     """
@@ -76,15 +75,7 @@ def choose_measure(
     for choice in (*_choices(scene, quantity, established), *_defaults(scene, quantity)):
         if choice.measure not in best or choice.score > best[choice.measure].score:
             best[choice.measure] = choice
-    ranked = sorted(best.values(), key=lambda choice: (-choice.score, choice.measure))
-    if not ranked:
-        return None
-    first = ranked[0]
-    if len(ranked) > 1 and first.score - ranked[1].score < MARGIN_MIN:
-        return MeasureChoice(
-            first.measure, first.score, first.slot, first.cue, rival=ranked[1].measure
-        )
-    return first
+    return sorted(best.values(), key=lambda choice: (-choice.score, choice.measure))
 
 
 def stands_alone(scene: Scene, quantity: Quantity) -> bool:

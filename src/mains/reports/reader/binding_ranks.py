@@ -91,13 +91,19 @@ def _behind(scene: Scene, quantity: Quantity) -> Iterator[tuple[MeasureCue, str]
         if cue.first < end:
             gap = 0
         else:
-            gap = cue.first - end
+            gap = cue.first - end if end > quantity.last else _clause_gap(scene, end, cue.first)
         if gap > reach or any(i in scene.figure_tokens for i in range(end, cue.first)):
             return
         measure = _measure_of(scene, cue)
         if measure is not None:
             yield cue, measure
             end, reach = cue.last, LIST_GAP_MAX
+
+
+def _clause_gap(scene: Scene, end: int, first: int) -> int:
+    """Return the gap to the first noun ranked: anywhere behind the rank in its own clause."""
+    same = scene.clause(end) == scene.clause(first)
+    return 0 if same else first - end
 
 
 def _before(scene: Scene, quantity: Quantity) -> tuple[MeasureCue, str] | None:

@@ -21,10 +21,20 @@ from mains.reports.values import BlockKind
 
 ACCEPTED_MIN: Final = 2.2
 TOPIC_SCORES: Final = {"paragraph": 3.2, "heading": 2.9, "title": 2.6, "document": 2.0}
+OTHER_FAMILY_SCORE: Final = 2.0
 POSSESSED_GAP_MAX: Final = 4
+PRODUCTS: Final = frozenset({"app", "model"})
+ALIKE: Final = (
+    PLACES,
+    PRODUCTS,
+    frozenset({"org", "platform"}),
+    frozenset({"programme", "plan"}),
+    frozenset({"event"}),
+)
 RIVAL_MARGIN: Final = 0.25
 SEAT_GAP_MAX: Final = 3
 LIST_GAP_MAX: Final = 3
+POSSESSIVES: Final = frozenset({"'s", "’s", "'", "-", "的"})
 LIST_MARKS: Final = frozenset(",，、和与及")
 WIDE_PLACES: Final = frozenset({"country", "union", "region"})
 
@@ -65,8 +75,11 @@ def choose_subject(
         if mention.id is not None and mention.kind in kinds
         for choice in (_weigh(scene, first, last, mention, cue, is_rank=is_rank),)
     ]
+    is_first_near = any(_is_like(c.id, kinds[0]) for c in choices)
     choices = [
-        SubjectChoice(c.id, c.score - _kind_cost(kinds, c.id), c.slot, c.mention) for c in choices
+        SubjectChoice(_as_kind(c.id, kinds[0]), c.score - cost, c.slot, c.mention)
+        for c in choices
+        for cost in (_kind_cost(kinds, c.id, is_first_near=is_first_near),)
     ]
     ranked = sorted(choices, key=lambda choice: -choice.score)
     if ranked and ranked[0].score >= ACCEPTED_MIN:
@@ -78,15 +91,32 @@ def choose_subject(
     topic = focus.topic(kinds, scene)
     if topic is not None:
         score = TOPIC_SCORES[topic.source]
+        if (topic.kind in PLACES) != (kinds[0] in PLACES):
+            # What runs a scheme is no substitute for the scheme itself.
+            score = min(score, OTHER_FAMILY_SCORE)
         return SubjectChoice(topic.id, score, topic.source, is_ambiguous=topic.is_ambiguous)
     return ranked[0] if ranked else None
 
 
-def _kind_cost(kinds: Sequence[str], id_: str) -> float:
-    """Return what another kind than the measure's first costs, more in another family."""
+def _kind_cost(kinds: Sequence[str], id_: str, *, is_first_near: bool) -> float:
+    """Return what another kind than the measure's first costs, more where that one is near."""
     kind = id_.partition(":")[0]
-    other = (kind in PLACES) != (kinds[0] in PLACES)
-    return 0.1 * kinds.index(kind) + (1.0 if other else 0.0)
+    cost = 0.1 * kinds.index(kind)
+    if not _is_like(id_, kinds[0]):
+        cost += 1.8 if is_first_near else 0.8
+    return cost
+
+
+def _is_like(id_: str, first: str) -> bool:
+    """Whether the id is of the measure's first kind, or of one that stands in for it."""
+    kind = id_.partition(":")[0]
+    return any(first in group and kind in group for group in ALIKE)
+
+
+def _as_kind(id_: str, first: str) -> str:
+    """Return the id of the product that is meant: a model is used as the app of its name."""
+    kind, _, name = id_.partition(":")
+    return f"{first}:{name}" if {kind, first} == PRODUCTS else id_
 
 
 def _weigh(
@@ -101,8 +131,10 @@ def _weigh(
     score, slot = _place(scene, first, last, mention, cue)
     if mention.known is Known.ADJECTIVE:
         score -= 1.6
+    if mention.known is Known.LOOKS:
+        score -= 1.2
     if mention.kind == "country" and _has_narrower(scene, mention):
-        score -= 0.6
+        score -= 3.0 if mention.known is Known.STAND_IN else 0.6
     if mention.first in scene.source_tokens:
         score -= 2.5
     if mention.kind in PLACES and _is_seat(scene, mention):
@@ -190,7 +222,8 @@ def _place(
 def _is_possessor(scene: Scene, mention: EntityMention, cue: MeasureCue) -> bool:
     """Whether the mention belongs to the cue's noun: "market of X", "X's market", "X 市场"."""
     if mention.last <= cue.first:
-        return cue.first - mention.last <= 1 and not _divided(scene, mention.last, cue.first)
+        between = scene.sentence.tokens[mention.last : cue.first]
+        return all(token.norm in POSSESSIVES for token in between)
     gap = mention.first - cue.last
     if gap > POSSESSED_GAP_MAX or _divided(scene, cue.last, mention.first):
         return False

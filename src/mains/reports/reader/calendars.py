@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Final
 
 from mains.reports.reader.figures import PeriodMention
+from mains.reports.reader.governing import modality_at
 from mains.reports.reader.scene import Scene
 from mains.reports.values import BlockKind
 
@@ -41,19 +42,28 @@ class Calendar:
         if scene.sentence.paragraph != self._paragraph:
             self._paragraph, self._named = scene.sentence.paragraph, None
         for mention in scene.periods:
-            completed = self._completed(mention, held)
+            completed = self._completed(scene, mention, held)
             held.append(completed)
             if completed.is_complete and not completed.founded:
                 self._named = completed.period
         return tuple(held)
 
-    def _completed(self, mention: PeriodMention, held: Iterable[PeriodMention]) -> PeriodMention:
+    def _completed(
+        self, scene: Scene, mention: PeriodMention, held: Iterable[PeriodMention]
+    ) -> PeriodMention:
         if mention.period is None:
             period = self._resolved(mention.relative or "", held)
             return mention if period is None else replace(mention, period=period)
         if not mention.is_complete:
             year = self._year_near(held)
-            return mention if year is None else mention.completed(year)
+            if year is None:
+                return mention
+            completed = mention.completed(year)
+            later = self.anchor is not None and (period_end(completed.period or "") > self.anchor)
+            ahead = modality_at(scene, mention.first, mention.last) is not None
+            if later and not ahead and not any(m.year is not None for m in held):
+                return mention.completed(year - 1)
+            return completed
         return mention
 
     def _resolved(self, how: str, held: Iterable[PeriodMention]) -> str | None:
@@ -75,6 +85,18 @@ class Calendar:
         if self._named is not None:
             return int(self._named[:4])
         return self.anchor_year
+
+
+def period_end(period: str) -> str:
+    """Return the last day of a period, so that periods compare with days."""
+    last = period.rpartition("/")[2]
+    year, _, rest = last.partition("-")
+    if not rest:
+        return f"{year}-12-31"
+    if rest[0] in "HQ":
+        months = {"H1": 6, "H2": 12, "Q1": 3, "Q2": 6, "Q3": 9, "Q4": 12}
+        return f"{year}-{months.get(rest, 12):02d}-31"
+    return last if len(last) > len("2026-01") else f"{last}-31"
 
 
 def _shifted(period: str, years: int) -> str:

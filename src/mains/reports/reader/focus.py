@@ -32,6 +32,9 @@ TITLE_WEIGHT: Final = 3
 SENTENCES_BACK_MAX: Final = 3
 MAIN_COUNT_MIN: Final = 3
 SUBJECT_GAP_MAX: Final = 2
+UNSURE: Final = frozenset({Known.ADJECTIVE, Known.LOOKS})
+DATELINE_TOKENS_MAX: Final = 22
+DATELINE_MARKS: Final = frozenset("—–-:")
 MAIN_OPENERS: Final = frozenset({"start", "conjunction", ",", "，", ";", "；"})
 OBLIQUE: Final = frozenset({Link.BY, Link.WITH, Link.FROM, Link.TO, Link.FOR})
 
@@ -61,6 +64,7 @@ class Focus:
                     self._title.append(mention)
         self._before: list[tuple[int, tuple[EntityMention, ...]]] = []
         self._heading: tuple[EntityMention, ...] = ()
+        self._before_body = False
 
     def enter(self, scene: Scene) -> None:
         """Resolve the stand-ins of the next sentence, left to right."""
@@ -74,7 +78,15 @@ class Focus:
                 if topic is not None:
                     resolved = replace(mention, id=topic.id, kind=topic.kind)
             held.append(resolved)
-        scene.entities = tuple(held)
+        dateline = dateline_end(scene) if not self._before_body else 0
+        self._before_body = self._before_body or scene.block is BlockKind.BODY
+        scene.entities = tuple(
+            m
+            for index, m in enumerate(held)
+            if m.first >= dateline
+            and not _is_in_figure(scene, m)
+            and not _is_apposed(m, held[index + 1 :])
+        )
 
     def leave(self, scene: Scene, subjects: Iterable[str]) -> None:
         """Remember the sentence: its last main subject first, then what its claims were about."""
@@ -86,14 +98,22 @@ class Focus:
         self._before.append((scene.sentence.paragraph, tuple(mentions)))
         if scene.is_heading:
             self._heading = tuple(mentions)
+        if scene.block is BlockKind.TITLE:
+            self._title = [m for m in mentions if m.known not in UNSURE]
 
-    def topic(self, kinds: Collection[str], scene: Scene) -> Topic | None:
-        """Return what earlier sentences, the title or the whole document are about."""
-        paragraph = self._earlier(kinds, scene, same_paragraph=True)
-        if paragraph is not None:
-            return paragraph
+    def topic(self, kinds: Sequence[str], scene: Scene) -> Topic | None:
+        """Return what earlier sentences, the title or the whole document are about.
+
+        `kinds` are in the order of likelihood: a scheme that the paragraph is about goes before the
+        place that runs it.
+        """
+        likely = [kind for kind in kinds if (kind in PLACES) == (kinds[0] in PLACES)]
+        for wanted in (likely, kinds):
+            paragraph = self._earlier(wanted, scene, same_paragraph=True)
+            if paragraph is not None:
+                return paragraph
         for held, source in ((self._heading, "heading"), (self._title, "title")):
-            titled = [m for m in held if m.kind in kinds]
+            titled = [m for m in held if m.kind in likely] or [m for m in held if m.kind in kinds]
             if titled:
                 ids = {m.id for m in titled}
                 return Topic(titled[0].id or "", titled[0].kind, source, len(ids) > 1)
@@ -107,7 +127,7 @@ class Focus:
         near = [m for m in (*reversed(held), *behind) if m.kind in PLACES and m.id is not None]
         place = near[0].id if near else None
         if place is None:
-            topic = self.topic(PLACES, scene)
+            topic = self.topic(sorted(PLACES), scene)
             place = topic.id if topic is not None else None
         if place is None:
             return mention
@@ -119,9 +139,7 @@ class Focus:
             return None
         kinds = STAND_IN_KINDS.get(kind, (kind,))
         for wanted in kinds:
-            inside = [
-                m for m in held if m.kind == wanted and m.id and m.known is not Known.ADJECTIVE
-            ]
+            inside = [m for m in held if m.kind == wanted and m.id and m.known not in UNSURE]
             if inside:
                 return Topic(inside[0].id or "", wanted, "sentence", False)
             earlier = self._earlier({wanted}, scene, same_paragraph=True)
@@ -143,7 +161,7 @@ class Focus:
         for paragraph, mentions in reversed(self._before):
             if same_paragraph and paragraph != scene.sentence.paragraph:
                 return None
-            held = [m for m in mentions if m.kind in kinds and m.known is not Known.ADJECTIVE]
+            held = [m for m in mentions if m.kind in kinds and m.known not in UNSURE]
             if held:
                 return Topic(held[0].id or "", held[0].kind, "paragraph")
             steps += 1
@@ -165,6 +183,36 @@ class Focus:
         return Topic(id_, id_.partition(":")[0], "document", is_ambiguous)
 
 
+def dateline_end(scene: Scene) -> int:
+    """Return the token index after the dateline that opens an article, or 0."""
+    tokens = scene.sentence.tokens[:DATELINE_TOKENS_MAX]
+    words = {scene.pack.tokenizer.normalise(w) for w in scene.pack.grammar.speech.datelines}
+    for index, token in enumerate(tokens):
+        if token.text not in DATELINE_MARKS and token.norm not in words:
+            continue
+        dated = any(period.last <= index for period in scene.periods)
+        shouted = all(t.text.isupper() or not t.is_word for t in tokens[:index])
+        if index > 0 and (dated or shouted):
+            return index + 1
+    return 0
+
+
+def _is_in_figure(scene: Scene, mention: EntityMention) -> bool:
+    """Whether the words belong to an amount: the US of US$, the name of a currency."""
+    return any(
+        q.first < mention.last and mention.first < q.last and not q.is_neutral
+        for q in scene.quantities
+    )
+
+
+def _is_apposed(mention: EntityMention, behind: Sequence[EntityMention]) -> bool:
+    """Whether a noun of kind only introduces the name right behind it: "the company X"."""
+    if mention.known is not Known.STAND_IN or not behind:
+        return False
+    following = behind[0]
+    return following.first == mention.last and following.known is not Known.STAND_IN
+
+
 def _main_subjects(scene: Scene) -> list[str]:
     """Return the ids that open a main clause of the sentence, in order."""
     found: list[str] = []
@@ -173,6 +221,8 @@ def _main_subjects(scene: Scene) -> list[str]:
             continue
         clause = scene.sentence.clause_at(mention.first)
         opens = mention.first - clause.first <= SUBJECT_GAP_MAX
+        # A clause that holds little beside the name is a member of a list.
+        opens = opens and clause.last - mention.last >= SUBJECT_GAP_MAX
         if opens and clause.opener in MAIN_OPENERS and not scene.links(mention.first) & OBLIQUE:
             found.append(mention.id)
     return found
@@ -180,5 +230,5 @@ def _main_subjects(scene: Scene) -> list[str]:
 
 def _names(mentions: Iterable[EntityMention]) -> Iterator[EntityMention]:
     for mention in mentions:
-        if mention.id is not None and mention.known is not Known.ADJECTIVE:
+        if mention.id is not None and mention.known not in UNSURE:
             yield mention

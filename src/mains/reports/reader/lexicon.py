@@ -45,6 +45,8 @@ class Naming:
 
     measure: str
     role: Role
+    capital: bool = False
+    """The word is written with a capital: German "Runde" is no "rund"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +113,16 @@ def lexicon(pack: Pack) -> Lexicon:
 def _namings(pack: Pack) -> Iterator[tuple[str, Naming]]:
     for measure, words in pack.measures.measures.items():
         if measure in pack.rules:
-            yield from ((phrase, Naming(measure, Role.NOUN)) for phrase in words.nouns)
-            yield from ((phrase, Naming(measure, Role.HEAD)) for phrase in words.heads)
-            yield from ((phrase, Naming(measure, Role.VERB)) for phrase in words.verbs)
+            yield from _named_by(measure, Role.NOUN, words.nouns)
+            yield from _named_by(measure, Role.HEAD, words.heads)
+            yield from _named_by(measure, Role.VERB, words.verbs)
+
+
+def _named_by(measure: str, role: Role, phrases: Phrases) -> Iterator[tuple[str, Naming]]:
+    for phrase in phrases:
+        # A word of capitals alone (AI) starts so in any text; only a lone capital tells a noun.
+        capital = phrase[:1].isupper() and phrase[1:2].islower()
+        yield phrase, Naming(measure, role, capital)
 
 
 def _called(pack: Pack) -> Iterator[tuple[str, Called]]:

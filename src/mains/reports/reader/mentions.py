@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -20,6 +20,9 @@ from mains.reports.reader.text import Sentence
 from mains.reports.values import Modality
 
 NAME_TOKENS_MAX: Final = 6
+QUOTED_NAME_TOKENS_MAX: Final = 5
+TITLE_TOKENS_MAX: Final = 9
+TITLED_KINDS: Final = frozenset({"programme", "event", "platform"})
 QUOTE_TOKENS_MAX: Final = 10
 OPENING: Final = {"“": "”", "«": "»", "《": "》", "「": "」", "„": "“", "‹": "›", '"': '"'}
 COMPANY_TAILS: Final = frozenset(
@@ -37,6 +40,8 @@ class Known(StrEnum):
     """A country's adjective."""
     RULE = "rule"
     """A name that no pack knows, with a noun of kind beside it or a legal form behind it."""
+    LOOKS = "looks"
+    """A name by its looks alone: capitals, Latin letters in another script, quotation marks."""
     STAND_IN = "stand_in"
     """A noun or pronoun for something named before; resolved later."""
     SCHEME = "scheme"
@@ -107,8 +112,8 @@ def mentions(sentence: Sentence, pack: Pack) -> Mentions:
     words, tokens = pack.derive(lexicon), sentence.tokens
     links, link_tokens = _links(words.links.find(tokens))
     return Mentions(
-        entities=tuple(_entities(tokens, words)),
-        measures=tuple(MeasureCue(m.first, m.last, m.payload) for m in words.measures.find(tokens)),
+        entities=tuple(_entities(tokens, words, capital_nouns=pack.grammar.numbers.capital_nouns)),
+        measures=tuple(_measure_cues(tokens, words)),
         needs=tuple((m.first, m.payload) for m in words.needs.find(tokens, overlapping=True)),
         excludes=tuple((m.first, m.payload) for m in words.excludes.find(tokens, overlapping=True)),
         modality=tuple(
@@ -134,6 +139,14 @@ def _spots(found: Iterable[Match[bool]]) -> tuple[Spot, ...]:
     return tuple(Spot(match.first, match.last) for match in found)
 
 
+def _measure_cues(tokens: Sequence[Token], words: Lexicon) -> Iterator[MeasureCue]:
+    for match in words.measures.find(tokens):
+        is_capital = tokens[match.first].text[0].isupper()
+        namings = tuple(n for n in match.payload if is_capital or not n.capital)
+        if namings:
+            yield MeasureCue(match.first, match.last, namings)
+
+
 def _links(
     found: Iterable[Match[frozenset[Link]]],
 ) -> tuple[dict[int, frozenset[Link]], frozenset[int]]:
@@ -145,15 +158,19 @@ def _links(
     return links, frozenset(held)
 
 
-def _entities(tokens: Sequence[Token], words: Lexicon) -> Iterator[EntityMention]:
+def _entities(
+    tokens: Sequence[Token], words: Lexicon, *, capital_nouns: bool
+) -> Iterator[EntityMention]:
     """Yield names first, then names by rule, then stand-ins; none overlaps another."""
     taken: set[int] = set()
     found: list[EntityMention] = []
     for mention in (
         *_named(tokens, words),
         *_by_rule(tokens, words),
+        *_titled(tokens, words),
         *_schemes(tokens, words),
         *_standing_in(tokens, words),
+        *_by_looks(tokens, capital_nouns=capital_nouns),
     ):
         if taken.isdisjoint(range(mention.first, mention.last)):
             taken.update(range(mention.first, mention.last))
@@ -229,6 +246,84 @@ def _by_rule(tokens: Sequence[Token], words: Lexicon) -> Iterator[EntityMention]
             first = _capitals_before(tokens, index)
             if first < index:
                 yield _made(tokens, first, index, "org")
+
+
+def _titled(tokens: Sequence[Token], words: Lexicon) -> Iterator[EntityMention]:
+    """Yield names that begin with their noun of kind in capitals, or quoted before the noun."""
+    for match in words.kinds.find(tokens):
+        opener = tokens[match.first - 1].text if match.first > 0 else ""
+        if opener in OPENING.values():
+            first = _quoted_before(tokens, match.first - 1)
+            if first is not None:
+                yield _made(tokens, first, match.first - 1, match.payload)
+        elif match.first > 0 and match.payload in TITLED_KINDS and _is_title(tokens, match.first):
+            end = _title_end(tokens, match.last, words)
+            if end > match.last:
+                yield _made(tokens, match.first, end, match.payload)
+
+
+def _quoted_before(tokens: Sequence[Token], closing: int) -> int | None:
+    for first in range(closing - 1, max(-1, closing - QUOTE_TOKENS_MAX), -1):
+        if OPENING.get(tokens[first].text) == tokens[closing].text:
+            return first + 1 if closing > first + 1 else None
+    return None
+
+
+def _is_title(tokens: Sequence[Token], at: int) -> bool:
+    return tokens[at].kind is TokenKind.WORD and tokens[at].text[0].isupper()
+
+
+def _title_end(tokens: Sequence[Token], at: int, words: Lexicon) -> int:
+    """Return where a name ends that goes on in capitals, small links between them."""
+    end, at_most = at, min(at + TITLE_TOKENS_MAX, len(tokens))
+    index = at
+    while index < at_most:
+        if _is_title(tokens, index):
+            index += 1
+            end = index
+        elif (link := words.links.match(tokens, index)) is not None and index == end:
+            index = link.last
+        else:
+            break
+    return end
+
+
+def _by_looks(tokens: Sequence[Token], *, capital_nouns: bool) -> Iterator[EntityMention]:
+    """Yield what looks like a company's name although no word says what it is."""
+    latin = sum(_latin(t.text) for t in tokens if t.is_word)
+    foreign = latin * 2 < sum(t.is_word for t in tokens)
+    index = 0
+    while index < len(tokens):
+        end = _capitals_after(tokens, index)
+        if tokens[index].text == "«" and foreign:
+            close = _closing(tokens, index)
+            if close > index + 1 and tokens[index + 1].text[0].isupper():
+                yield _shaped(tokens, index + 1, close)
+                end = close
+        elif end > index and _is_name(tokens[index:end], foreign=foreign, alone=capital_nouns):
+            if index > 0 or foreign:
+                yield _shaped(tokens, index, end)
+        index = max(end, index + 1)
+
+
+def _closing(tokens: Sequence[Token], opening: int) -> int:
+    close = OPENING[tokens[opening].text]
+    reach = range(opening + 1, min(opening + QUOTED_NAME_TOKENS_MAX, len(tokens)))
+    return next((index for index in reach if tokens[index].text == close), 0)
+
+
+def _is_name(name: Sequence[Token], *, foreign: bool, alone: bool) -> bool:
+    """Whether capitals make a name: not those of an acronym or, in some languages, of nouns."""
+    words = [t.text for t in name if t.is_word]
+    if all(word.isupper() for word in words) or len(words[0]) == 1:
+        return False
+    inner = any(any(c.isupper() for c in word[1:]) and not word.isupper() for word in words)
+    return foreign or inner or (len(words) > 1 and not alone)
+
+
+def _shaped(tokens: Sequence[Token], first: int, last: int) -> EntityMention:
+    made = _made(tokens, first, last, "org")
+    return replace(made, known=Known.LOOKS)
 
 
 def _beside_kind(tokens: Sequence[Token], match: Match[str]) -> Iterator[EntityMention]:
