@@ -24,6 +24,12 @@ SETTINGS: Final = {
     "database_url": "a Postgres to use instead of the embedded one, as the application's role",
     "database_owner_url": "the same database as the role that migrates",
     "blobs_url": "where bundles and artefacts are kept instead of the home, such as `s3://bucket`",
+    "model_url": "an OpenAI-compatible endpoint, such as `http://127.0.0.1:8080/v1`, whose model "
+    "[proposes](../models-that-read.md) what reading could not bind; off without it",
+    "model_name": "the model that the endpoint is asked for",
+    "model_key": "the endpoint's key; better in a file",
+    "model_key_file": "a file that holds the endpoint's key",
+    "model_seconds_max": "how long one answer of the model may take",
     "listen_host": "the address that the API listens on",
     "listen_port": "its port; 0 takes a free one",
     "agent_lease_seconds": "how long an agent's last word counts",

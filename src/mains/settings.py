@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self
 
@@ -27,6 +27,11 @@ class Settings:
     database_url: str | None = None
     database_owner_url: str | None = None
     blobs_url: str | None = None
+    model_url: str | None = None
+    model_name: str = "default"
+    model_key: str | None = field(default=None, repr=False)
+    model_key_file: str | None = None
+    model_seconds_max: int = 60
     listen_host: str = "127.0.0.1"
     listen_port: int = 0
     agent_lease_seconds: int = 15
@@ -65,6 +70,10 @@ class Settings:
             database_url=environ.get("MAINS_DATABASE_URL"),
             database_owner_url=environ.get("MAINS_DATABASE_OWNER_URL"),
             blobs_url=environ.get("MAINS_BLOBS_URL"),
+            model_url=environ.get("MAINS_MODEL_URL") or None,
+            model_name=environ.get("MAINS_MODEL_NAME") or "default",
+            model_key=environ.get("MAINS_MODEL_KEY") or None,
+            model_key_file=environ.get("MAINS_MODEL_KEY_FILE") or None,
             listen_host=environ.get("MAINS_LISTEN_HOST", "127.0.0.1"),
             **integers,
         )

@@ -3,9 +3,9 @@
     words = predicate_words("pt")     # read once per process
     words.frames["builds"].verbs
 
-Phrases are in the notation of `phrases.py`, but words are taken as they are written, never by their
-stem. A phrase may have two parts: `treibt … voran` has its object between them, `将…>用于` after the
-second one.
+Phrases are in the notation of `phrases.py`, but words are taken as they are written, never by
+their stem. A phrase may have two parts: `treibt … voran` has its object between them, `将…>用于`
+after the second one.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 import yaml
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from mains.reports.packs.loader import DATA, UNDETERMINED, PackError
 from mains.reports.packs.models import Closed, Phrases
@@ -96,7 +96,7 @@ class PredicateWords(Closed):
     """Nouns that speak for the place that they belong to: the government of, the mayor's office."""
     inversion: bool = False
     """The verb may stand before its subject in a plain sentence."""
-    frames: dict[str, Frame] = {}
+    frames: Mapping[str, Frame] = Field(default_factory=dict)
     """By predicate."""
 
 

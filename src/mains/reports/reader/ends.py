@@ -222,7 +222,7 @@ def _may_begin(token: Token, pack: Pack) -> bool:
 def _may_be_person(tokens: Sequence[Token], first: int, last: int, pack: Pack) -> bool:
     strange = pack.derive(_not_names)
     return not any(
-        token.text.isupper() and len(token.text) > 1 or token.norm in strange
+        (token.text.isupper() and len(token.text) > 1) or token.norm in strange
         for token in tokens[first:last]
     )
 
