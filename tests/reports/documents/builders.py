@@ -9,14 +9,14 @@ from mains.reports.values import BlockKind
 PARAGRAPHS = {
     "en": "The town of Alder counted 183 registered models at the end of 2024, and its companies "
     "employ more than 2,400 people, according to the council.",
-    "pt": "A cidade registrou 183 grandes modelos até o final de 2024 e reúne mais de 2.400 empresas "
-    "do setor, segundo dados divulgados pela prefeitura.",
+    "pt": "A cidade registrou 183 grandes modelos até o final de 2024 e reúne mais de 2.400 "
+    "empresas do setor, segundo dados divulgados pela prefeitura.",
     "de": "Die Stadt zählte Ende 2024 insgesamt 183 registrierte Modelle, und in der Branche "
     "arbeiten nach Angaben des Rathauses mehr als 2.400 Menschen.",
     "ru": "В городе к концу 2024 года было зарегистрировано 183 крупные модели, а в отрасли, по "
     "данным мэрии, работают более 2400 компаний.",
-    "zh": "截至2024年底，该市已登记183个大模型，人工智能企业超过2400家，市政府表示今年还将继续加大对算力和数据的投入，"
-    "并为中小企业发放算力券，支持它们训练和使用大模型。",
+    "zh": "截至2024年底，该市已登记183个大模型，人工智能企业超过2400家，"
+    "市政府表示今年还将继续加大对算力和数据的投入，并为中小企业发放算力券，支持它们训练和使用大模型。",
     "fi": "Kaupungissa oli vuoden 2024 lopussa 183 rekisteröityä mallia, ja alan yrityksissä "
     "työskentelee kaupungin mukaan yli 2 400 ihmistä.",
     "he": "בסוף שנת 2024 נרשמו בעיר 183 מודלים גדולים, ובחברות בתחום מועסקים יותר מ-2,400 עובדים, "

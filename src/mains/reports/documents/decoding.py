@@ -67,7 +67,7 @@ def _known(declared: str | None) -> str | None:
     """Return Python's name of a text encoding that it can decode, or None."""
     try:
         found = codecs.lookup((declared or "").strip())
-        b"".decode(found.name)
+        b"text".decode(found.name)
     except (LookupError, ValueError):
         return None
     return found.name if not found.name.startswith("utf-7") else None

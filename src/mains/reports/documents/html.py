@@ -7,6 +7,7 @@ footers, and a date that the page does not give as its own is no publication dat
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -39,6 +40,9 @@ DATE_NAMES: Final = (
 PUBLISHER_NAMES: Final = ("og:site_name", "dc.publisher", "dcterms.publisher", "application-name")
 TITLE_NAMES: Final = ("og:title", "dc.title", "dcterms.title", "twitter:title")
 ARTICLE_TYPES: Final = ("article", "report", "blogposting", "webpage")
+
+# What an extractor warns of may quote the page, and no text of a document reaches a log.
+logging.getLogger("trafilatura").setLevel(logging.CRITICAL)
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,7 @@ def read_pdf(content: bytes) -> Print:
 
 
 def _ask(content: bytes) -> dict[str, list[object]]:
-    command = [sys.executable, "-m", "mains.reports.documents.pdf_child"]
+    command = [sys.executable, "-m", "mains.reports.pdf_child"]
     try:
         done = subprocess.run(
             command, input=content, capture_output=True, timeout=WAIT_SECONDS_MAX, check=False

@@ -1,4 +1,4 @@
-"""`python -m mains.reports.documents.pdf_child`: a PDF on stdin, its text as JSON on stdout.
+"""`python -m mains.reports.pdf_child`: a PDF on stdin, its text as JSON on stdout.
 
 It runs as a process of its own with bounded memory and time: a PDF is a program for a small
 machine, and some are written to exhaust it. Whatever goes wrong is told as {"error": ...}.
