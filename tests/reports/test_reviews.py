@@ -1,6 +1,7 @@
 """Decisions about claims: who may decide, what stands after, what is signed, what is undone."""
 
 import asyncio
+from typing import Any
 from uuid import uuid4
 
 import orjson
@@ -141,7 +142,7 @@ async def test_who_saw_fewer_reviews_than_there_are_decides_nothing(library: Lib
     ],
 )
 async def test_a_decision_that_can_not_stand_is_refused_and_changes_nothing(
-    library: Library, decision: str, more: dict[str, object], status: int, code: str
+    library: Library, decision: str, more: dict[str, Any], status: int, code: str
 ) -> None:
     await library.filed(by=library.member)
     [waiting] = await library.queue()
@@ -194,8 +195,8 @@ async def test_claims_come_in_pages(library: Library) -> None:
     seen: list[str] = []
     before: int | None = None
     for _ in range(len(whole)):
-        asked = {"document": filed.id, "neutral": True, "limit": 2}
-        page = await library.get("/claims", **asked, **({"before": before} if before else {}))
+        asked: dict[str, Any] = {"document": filed.id, "neutral": True, "limit": 2}
+        page = await library.get("/claims", **asked | ({"before": before} if before else {}))
         seen += [each["id"] for each in page["claims"]]
         before = page["next_before"]
         if before is None:
