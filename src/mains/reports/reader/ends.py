@@ -86,9 +86,18 @@ class Memory:
 
 def named_ends(scene: Scene, memory: Memory) -> list[End]:
     """Return what the sentence names or refers to, in the order of the text, without overlaps."""
-    held: list[End] = []
-    for mention in scene.entities:
-        if mention.known is Known.ADJECTIVE:
+    known = [mention for mention in scene.entities if mention.known is not Known.ADJECTIVE]
+    sure = {
+        at
+        for mention in known
+        if mention.known is Known.NAME
+        for at in range(mention.first, mention.last)
+    }
+    held = list(_people(scene.sentence, scene.pack, memory, sure))
+    taken = _taken(held)
+    for mention in known:
+        # Somebody beside an office is a person, whatever the name looks like otherwise.
+        if not taken.isdisjoint(range(mention.first, mention.last)):
             continue
         stands_in = mention.known is Known.STAND_IN
         id_ = mention.id or (memory.stands_for(mention.kind) if stands_in else None)
@@ -97,7 +106,6 @@ def named_ends(scene: Scene, memory: Memory) -> list[End]:
             by = "coreference" if stands_in else "name"
             held.append(End(mention.first, mention.last, text, id_, by))
             memory.note(held[-1])
-    held.extend(_people(scene.sentence, scene.pack, memory, held))
     return sorted(held, key=lambda end: end.first)
 
 
@@ -106,10 +114,10 @@ def is_named(token: Token) -> bool:
     return token.kind is TokenKind.WORD and token.text[0].isupper()
 
 
-def _people(sentence: Sentence, pack: Pack, memory: Memory, held: Sequence[End]) -> Iterator[End]:
+def _people(sentence: Sentence, pack: Pack, memory: Memory, sure: set[int]) -> Iterator[End]:
     """People are known by the office that stands beside their name, and then by any part of it."""
     tokens = sentence.tokens
-    taken = _taken(held)
+    taken = set(sure)
     for match in pack.derive(role_words).find(tokens):
         for span in _beside(tokens, match.first, match.last, pack, taken):
             name = _text(sentence, *span)
