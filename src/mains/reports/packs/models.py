@@ -192,6 +192,8 @@ class Periods(Closed):
     """Clock times, which are no figures: "{n} Uhr", "à {n} h"."""
     ages: Phrases = ()
     """Ages and decades, which are no periods: "anos {n}"."""
+    comparisons: Phrases = ()
+    """Words before what a figure is measured against: "than", "compared with", "up from"."""
 
 
 class ModalityWords(Closed):
@@ -205,6 +207,8 @@ class ModalityWords(Closed):
     """Is expected to reach, forecasts."""
     target: Phrases = ()
     """Aims, targets."""
+    future_endings: Phrases = ()
+    """Endings of verbs in the future, which make a plan: -ará, -eront."""
 
 
 class Speech(Closed):
@@ -409,6 +413,15 @@ class LanguageMeasures(Closed):
     """Nouns for schemes that are called after their place, by the slug's tail: compute-vouchers."""
 
 
+Time = Literal["none", "level", "event", "flow", "rate"]
+"""How a measure lies in time.
+
+none: rules, costs and names have no period; level: a state at a time; event: what happened on a
+day; flow: what a year or quarter summed up; rate: the result of a survey, an index or a census,
+whose period holds for all results that the paragraph tells.
+"""
+
+
 class MeasureRule(Closed):
     """What a measure is, in any language: an entry of `measures.yaml`."""
 
@@ -424,6 +437,8 @@ class MeasureRule(Closed):
     """A number that is no figure."""
     bounds: Phrases = ()
     """Bounds that the figure usually has; with another one the measure is less likely."""
+    modality: str | None = None
+    """What a figure of it is where no word says so: a budget is planned."""
     default: Phrases = ()
     """Unit classes that mean this measure where no word of the sentence says otherwise."""
     counted: bool = False
@@ -432,6 +447,8 @@ class MeasureRule(Closed):
     """The noun is ranked, never counted."""
     general: bool = False
     """The last choice: any more specific measure of the clause comes first."""
+    time: Time = "level"
+    """How the measure lies in time; given by `times` of the file."""
 
 
 class MeasureRules(Closed):
@@ -439,6 +456,8 @@ class MeasureRules(Closed):
 
     kinds: dict[str, Phrases] = {}
     """Groups of kinds of subject."""
+    times: dict[Time, Phrases] = {}
+    """Measures by how they lie in time; the others are levels."""
     measures: dict[str, MeasureRule] = {}
     """Rules by measure."""
 

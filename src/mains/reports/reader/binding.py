@@ -187,6 +187,10 @@ class Binder:
         )
         cue = modality_at(scene, quantity.first, quantity.last)
         period = _period_of(governing, reasons)
+        if period is None and governing is None and cue is None and measure is not None:
+            period = self._carried_period(measure.measure, subject)
+        if is_change and period is not None and period.endswith("-12-31"):
+            period = period[:4]
         if cue is not None:
             reasons.append(Reason("modality_cue", f"{cue.modality.value}: {scene.words(cue)}"))
         scope = scope_at(scene, quantity.first, quantity.last, measure.cue if measure else None)
@@ -196,13 +200,28 @@ class Binder:
             measure=measure.measure if measure else None,
             subject=subject.id if subject else None,
             scope="headline" if scene.block is BlockKind.TITLE else scope,
-            modality=default_modality(cue, period, self.calendar.anchor),
+            modality=default_modality(
+                cue,
+                period,
+                self.calendar.anchor,
+                scene.pack.rules[measure.measure].modality if measure is not None else None,
+            ),
             period=None if measure is not None and measure.measure == "founded_year" else period,
             speaker=speaker_of(scene),
             status=Status.ACCEPTED if accepted else Status.QUEUED,
             reasons=tuple(reasons),
             cue=measure.cue if measure else None,
         )
+
+    def _carried_period(self, measure: str, subject: SubjectChoice | None) -> str | None:
+        """Return the time of the sentence before, where it spoke of the same thing."""
+        for draft in reversed(self.previous):
+            same = draft.subject is not None and subject is not None and draft.subject == subject.id
+            if draft.is_neutral or draft.period is None or not same:
+                continue
+            if draft.measure == measure or measure == "growth_rate":
+                return draft.period
+        return None
 
     def _ranks(
         self, scene: Scene, periods: Sequence[PeriodMention], drafts: Sequence[Draft]

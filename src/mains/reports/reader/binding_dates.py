@@ -12,13 +12,14 @@ from mains.reports.reader.drafts import Draft, subject_reasons
 from mains.reports.reader.figures import PeriodMention
 from mains.reports.reader.focus import Focus
 from mains.reports.reader.governing import default_modality, modality_at, speaker_of
+from mains.reports.reader.lexicon import Link
 from mains.reports.reader.mentions import EntityMention
 from mains.reports.reader.scene import Scene
 from mains.reports.values import Reason, Status
 
 EVENT_DATE: Final = "event_date"
 YEAR: Final = re.compile(r"\d{4}")
-EDITION_GAP_MAX: Final = 1
+EDITION_GAP_MAX: Final = 2
 CUE_WAY_MAX: Final = 2.5
 
 
@@ -44,7 +45,7 @@ def bind_date(
             scene,
             mention,
             measure=EVENT_DATE,
-            subject=f"{edition.id}-{mention.period}",
+            subject=_edition_id(edition.id or "", mention),
             status=Status.ACCEPTED,
             reasons=(Reason("date_edition", "the year stands in the event's name"),),
         )
@@ -79,11 +80,12 @@ def _edition_id(id_: str, mention: PeriodMention) -> str:
 
 def _edition(scene: Scene, mention: PeriodMention) -> EntityMention | None:
     """Return the event in whose name the year stands: "the X Conference 2025"."""
-    if mention.period is None or not YEAR.fullmatch(mention.period):
+    if mention.period is None or mention.relative or not YEAR.fullmatch(mention.period):
         return None
     for entity in scene.entities:
         near = 0 <= mention.first - entity.last <= EDITION_GAP_MAX
-        if entity.kind == "event" and near and not scene.links(mention.first):
+        joined = scene.links(mention.first) <= {Link.OF}
+        if entity.kind == "event" and entity.id is not None and near and joined:
             return entity
     return None
 
@@ -98,7 +100,6 @@ def _is_date_of_something(scene: Scene, mention: PeriodMention, drafts: Sequence
         return False
     return any(
         naming.measure == EVENT_DATE
-        and scene.clause(cue.first) == clause
         and min(scene.distance(cue.last, mention.first), scene.distance(mention.last, cue.first))
         <= CUE_WAY_MAX
         for cue in scene.mentions.measures

@@ -130,8 +130,9 @@ def _slot(
     """Return the slot that the cue fills for the quantity, and the slot's weight."""
     is_count = quantity.kind is QuantityKind.COUNT
     if cue.first >= quantity.last:
-        gap = scene.distance(quantity.last, cue.first)
-        words = cue.first - quantity.last
+        end = min(_behind_pair(scene, quantity), cue.first)
+        gap = scene.distance(end, cue.first)
+        words = cue.first - end
         if _has_figure_between(scene, quantity.last, cue.first):
             return "behind", 2.5 - gap
         if is_count and words <= _reach(scene, COUNTED_GAP_MAX) and gap < 1.5:
@@ -156,9 +157,19 @@ def _reach(scene: Scene, words: int) -> int:
 
 def _has_figure_between(scene: Scene, first: int, last: int) -> bool:
     return any(
-        first <= other.first and other.last <= last and not other.is_neutral
+        first <= other.first and other.last <= last and not other.is_neutral and other.pair is None
         for other in scene.quantities
     )
+
+
+def _behind_pair(scene: Scene, quantity: Quantity) -> int:
+    """Return where the amount ends, its conversion in brackets included."""
+    if quantity.pair is None:
+        return quantity.last
+    partner = scene.quantities[quantity.pair]
+    tokens = scene.sentence.tokens
+    end = max(quantity.last, partner.last)
+    return end + 1 if end < len(tokens) and tokens[end].text in ")）" else end
 
 
 def _naming_weight(

@@ -28,6 +28,7 @@ from mains.reports.values import BlockKind, Reason, Status
 RANKED_GAP_MAX: Final = 6
 LIST_GAP_MAX: Final = 5
 FIRST_OF_KIND: Final = "first_of_kind"
+LIST_MARKS: Final = frozenset(",，、和及与")
 UNRANKED: Final = frozenset({"time", "thresholds"})
 
 
@@ -94,10 +95,21 @@ def _behind(scene: Scene, quantity: Quantity) -> Iterator[tuple[MeasureCue, str]
             gap = cue.first - end if end > quantity.last else _clause_gap(scene, end, cue.first)
         if gap > reach or any(i in scene.figure_tokens for i in range(end, cue.first)):
             return
+        if end > quantity.last and not _is_listed(scene, end, cue.first):
+            return
         measure = _measure_of(scene, cue)
         if measure is not None:
             yield cue, measure
             end, reach = cue.last, LIST_GAP_MAX
+
+
+def _is_listed(scene: Scene, end: int, first: int) -> bool:
+    """Whether a list's mark or a conjunction leads from one noun to the next."""
+    openers = {clause.first for clause in scene.sentence.clauses}
+    return any(
+        index in openers or scene.sentence.tokens[index].text in LIST_MARKS
+        for index in range(end, first)
+    )
 
 
 def _clause_gap(scene: Scene, end: int, first: int) -> int:

@@ -32,6 +32,8 @@ ALIKE: Final = (
     frozenset({"event"}),
 )
 RIVAL_MARGIN: Final = 0.25
+MAIN_WAY_MAX: Final = 3.2
+OPENING_WORDS_MAX: Final = 3
 SEAT_GAP_MAX: Final = 3
 LIST_GAP_MAX: Final = 3
 POSSESSIVES: Final = frozenset({"'s", "’s", "'", "-", "的"})
@@ -206,6 +208,8 @@ def _place(
         return 7.5 - 0.3 * scene.distance(cue.last, mention.first), "possessor"
     if mention.last <= first:
         way = scene.distance(mention.last, first)
+        if _opens_sentence(scene, mention):
+            way = min(way, MAIN_WAY_MAX)
         same = scene.clause(mention.first) == scene.clause(first)
         score = 6.5 - way + (0.5 if same else 0.0)
         if _opens_clause(scene, mention):
@@ -235,6 +239,12 @@ def _divided(scene: Scene, first: int, last: int) -> bool:
     return scene.clause(first) != scene.clause(last) or any(
         index in scene.figure_tokens for index in range(first, last)
     )
+
+
+def _opens_sentence(scene: Scene, mention: EntityMention) -> bool:
+    """Whether it is the sentence's main subject, which governs the clauses that name none."""
+    oblique = scene.links(mention.first) & {Link.BY, Link.WITH, Link.FROM, Link.TO, Link.FOR}
+    return mention.first <= OPENING_WORDS_MAX and not oblique
 
 
 def _opens_clause(scene: Scene, mention: EntityMention) -> bool:

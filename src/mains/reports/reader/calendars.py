@@ -29,6 +29,8 @@ class Calendar:
     def __init__(self, scenes: Sequence[Scene], published: str | None) -> None:
         self.anchor = published or _dateline(scenes)
         self._named: str | None = None
+        self._latest: int | None = None
+        """The latest year of what has been named: an undated day is rarely older."""
         self._paragraph = -1
 
     @property
@@ -46,6 +48,8 @@ class Calendar:
             held.append(completed)
             if completed.is_complete and not completed.founded:
                 self._named = completed.period
+                if not completed.relative and completed.year is not None:
+                    self._latest = max(completed.year, self._latest or 0)
         return tuple(held)
 
     def _completed(
@@ -55,16 +59,27 @@ class Calendar:
             period = self._resolved(mention.relative or "", held)
             return mention if period is None else replace(mention, period=period)
         if not mention.is_complete:
-            year = self._year_near(held)
-            if year is None:
-                return mention
-            completed = mention.completed(year)
-            later = self.anchor is not None and (period_end(completed.period or "") > self.anchor)
-            ahead = modality_at(scene, mention.first, mention.last) is not None
-            if later and not ahead and not any(m.year is not None for m in held):
-                return mention.completed(year - 1)
-            return completed
+            return self._with_year(scene, mention, held)
         return mention
+
+    def _with_year(
+        self, scene: Scene, mention: PeriodMention, held: Iterable[PeriodMention]
+    ) -> PeriodMention:
+        """Return the date in the year named beside it, else in the nearest past or future."""
+        years = [m.year for m in held if m.year is not None]
+        if years or self.anchor is None:
+            year = years[-1] if years else self._year_near(held)
+            return mention if year is None else mention.completed(year)
+        anchor, year = self.anchor, int(self.anchor[:4])
+        ahead = modality_at(scene, mention.first, mention.last) is not None
+        options = [int(self._named[:4])] if self._named is not None else []
+        options += [year, year + 1] if ahead else [year, year - 1]
+        for option in options:
+            completed = mention.completed(option)
+            end = period_end(completed.period or "")
+            if (end >= anchor) if ahead else (end <= anchor):
+                return completed
+        return mention.completed(year)
 
     def _resolved(self, how: str, held: Iterable[PeriodMention]) -> str | None:
         same = SAME.fullmatch(how)
@@ -84,7 +99,7 @@ class Calendar:
             return years[-1]
         if self._named is not None:
             return int(self._named[:4])
-        return self.anchor_year
+        return self.anchor_year or self._latest
 
 
 def period_end(period: str) -> str:

@@ -86,6 +86,7 @@ class Focus:
             if m.first >= dateline
             and not _is_in_figure(scene, m)
             and not _is_apposed(m, held[index + 1 :])
+            and not _is_counted(scene, m)
         )
 
     def leave(self, scene: Scene, subjects: Iterable[str]) -> None:
@@ -203,6 +204,18 @@ def _is_in_figure(scene: Scene, mention: EntityMention) -> bool:
         q.first < mention.last and mention.first < q.last and not q.is_neutral
         for q in scene.quantities
     )
+
+
+def _is_counted(scene: Scene, mention: EntityMention) -> bool:
+    """Whether a noun of kind is itself counted or names a measure: "2,500 companies"."""
+    if mention.known is not Known.STAND_IN:
+        return False
+    size = mention.last - mention.first
+    inside = any(
+        cue.first <= mention.first and mention.last <= cue.last and cue.last - cue.first > size
+        for cue in scene.mentions.measures
+    )
+    return inside or any(0 <= mention.first - q.last <= 1 for q in scene.quantities)
 
 
 def _is_apposed(mention: EntityMention, behind: Sequence[EntityMention]) -> bool:

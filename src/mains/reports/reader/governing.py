@@ -11,6 +11,9 @@ from mains.reports.reader.scene import ENDING_MARKS, Scene
 from mains.reports.values import Modality
 
 SPEAKER_TOKENS_MAX: Final = 14
+ADJOINING_MAX: Final = 2
+BEHIND_WAY_MAX: Final = 2.4
+NEAR_WAY_MAX: Final = 1.3
 LEAKS_FROM: Final = ("start", "conjunction", ",", "，", ":", "：", "—", "–")
 
 
@@ -49,10 +52,17 @@ def _reaches(scene: Scene, cue: ModalityCue, clause: int, first: int) -> bool:
     )
 
 
-def default_modality(cue: ModalityCue | None, period: str | None, anchor: str | None) -> Modality:
-    """Return the modality: the cue's, or planned where the period lies after the report."""
+def default_modality(
+    cue: ModalityCue | None, period: str | None, anchor: str | None, usual: str | None = None
+) -> Modality:
+    """Return the modality: the cue's, or planned where the period lies after the report.
+
+    `usual` is what a figure of the measure is where no word says so.
+    """
     if cue is not None:
         return cue.modality
+    if usual is not None:
+        return Modality(usual)
     if period is not None and anchor is not None and period.rpartition("/")[2] > anchor:
         if period.partition("/")[0][:4] > anchor[:4] or len(period) > len("2026"):
             return Modality.PLANNED
@@ -116,31 +126,45 @@ def governing_period(
     """
     clause = scene.clause(first)
     held = [period for period in periods if not period.founded]
-    if is_change:
-        held = [p for p in held if not (p.relative or "").startswith("same")]
+    compared = [p for p in held if (p.relative or "").startswith("same-")]
+    if not is_change:
+        for period in compared:
+            adjoins = 0 <= period.first - last <= ADJOINING_MAX
+            if adjoins and not _figures_between(scene, last, period.first):
+                return period
+    held = [period for period in held if period not in compared]
     inside = [period for period in held if scene.clause(period.first) == clause]
     if inside:
         return min(inside, key=lambda period: _way(scene, first, last, period))
+    # A day dates its own clause alone: when it was said, not how things stood.
+    held = [period for period in held if not _is_day(period) or period.point]
     behind = [
         period
         for period in held
         if period.first >= last
         and not _figures_between(scene, last, period.first)
         and not scene.is_between_strong(last, period.first)
-        and scene.distance(last, period.first) < 2.4
+        and scene.distance(last, period.first) < BEHIND_WAY_MAX
     ]
-    before = [
-        period
-        for period in held
-        if period.last <= first
-        and (scene.clause(period.first) <= 1 or not scene.is_between_strong(period.last, first))
-    ]
+    before = [p for p in held if p.last <= first and not _is_spent(scene, p, clause)]
     if before:
-        nearest = before[-1]
-        if behind and scene.distance(last, behind[0].first) < 1.3:
+        if behind and scene.distance(last, behind[0].first) < NEAR_WAY_MAX:
             return behind[0]
-        return nearest
+        return before[-1]
     return behind[0] if behind else None
+
+
+def _is_spent(scene: Scene, period: PeriodMention, clause: int) -> bool:
+    """Whether the period already dates a figure in front of it: it then dates nothing after it."""
+    own = scene.clause(period.first)
+    return own < clause and any(
+        other.last <= period.first and scene.clause(other.first) == own
+        for other in scene.quantities
+    )
+
+
+def _is_day(period: PeriodMention) -> bool:
+    return period.period is not None and len(period.period.partition("/")[0]) == len("2026-01-31")
 
 
 def _figures_between(scene: Scene, first: int, last: int) -> bool:

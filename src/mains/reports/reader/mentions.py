@@ -20,6 +20,7 @@ from mains.reports.reader.text import Sentence
 from mains.reports.values import Modality
 
 NAME_TOKENS_MAX: Final = 6
+FUTURE_LETTERS_MIN: Final = 5
 QUOTED_NAME_TOKENS_MAX: Final = 5
 TITLE_TOKENS_MAX: Final = 9
 TITLED_KINDS: Final = frozenset({"programme", "event", "platform"})
@@ -116,9 +117,7 @@ def mentions(sentence: Sentence, pack: Pack) -> Mentions:
         measures=tuple(_measure_cues(tokens, words)),
         needs=tuple((m.first, m.payload) for m in words.needs.find(tokens, overlapping=True)),
         excludes=tuple((m.first, m.payload) for m in words.excludes.find(tokens, overlapping=True)),
-        modality=tuple(
-            ModalityCue(m.first, m.last, m.payload) for m in words.modality.find(tokens)
-        ),
+        modality=tuple(_modality_cues(tokens, words, pack)),
         links=links,
         link_tokens=link_tokens,
         says=_spots(words.says.find(tokens)),
@@ -137,6 +136,18 @@ def slug(name: str) -> str:
 
 def _spots(found: Iterable[Match[bool]]) -> tuple[Spot, ...]:
     return tuple(Spot(match.first, match.last) for match in found)
+
+
+def _modality_cues(tokens: Sequence[Token], words: Lexicon, pack: Pack) -> Iterator[ModalityCue]:
+    found = [ModalityCue(m.first, m.last, m.payload) for m in words.modality.find(tokens)]
+    taken = {index for cue in found for index in range(cue.first, cue.last)}
+    endings = pack.grammar.modality.future_endings
+    if endings:
+        for index, token in enumerate(tokens):
+            long = len(token.norm) >= FUTURE_LETTERS_MIN and token.text[0].islower()
+            if long and index not in taken and token.norm.endswith(endings):
+                found.append(ModalityCue(index, index + 1, Modality.PLANNED))
+    return iter(sorted(found, key=lambda cue: cue.first))
 
 
 def _measure_cues(tokens: Sequence[Token], words: Lexicon) -> Iterator[MeasureCue]:
