@@ -69,6 +69,7 @@ class Page:
             deviceScaleFactor=1,
             mobile=False,
         )
+        await self.send("Emulation.setScrollbarsHidden", hidden=True)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         await self.send("Emulation.setEmulatedMedia", features=[scheme])
 

@@ -45,6 +45,8 @@ class Report:
     published: str | None = None
     url: str | None = None
     public: bool = True
+    opened_sha256: str | None = None
+    """Where the whole text is kept, if it is."""
     ids: dict[str, str] = field(default_factory=dict)
     """Ids of claims by their quotes, once the report is entered."""
 
@@ -67,7 +69,7 @@ async def enter(tx: Transaction, report: Report) -> None:
         "id": sha256[:16],
         "sha256": f"sha256:{sha256}",
         "text_sha256": f"sha256:{sha256}",
-        "opened_sha256": f"sha256:{sha256}",
+        "opened_sha256": report.opened_sha256 or f"sha256:{sha256}",
         "name": report.name,
         "title": report.title,
         "publisher": report.publisher,

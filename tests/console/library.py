@@ -22,7 +22,7 @@ async def a_library(database: Database) -> dict[str, Report]:
     async with database.transaction() as tx:
         for a, b, relation, reason in (
             (correio["105"], gazette["more than 180"], "update", "a later count of the same"),
-            (gazette["more than 180"], vestnik["183"], "refines", "the exact count"),
+            (vestnik["183"], gazette["more than 180"], "refines", "the exact count"),
             (vestnik["183"], wanbao["195个"], "conflict", "both exact, both for 2025"),
             (vestnik["183"], anzeiger["Rund 190"], "compatible_bounds", "about 190 allows 183"),
             (gazette["more than 180"], correio["105"], "never_merge", "not the same year"),

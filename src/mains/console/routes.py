@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Annotated, Final
+from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.concurrency import run_in_threadpool
@@ -106,7 +107,7 @@ async def overview(
     return _answer(request, page)
 
 
-@router.get("/reports/subjects/{subject_id}")
+@router.get("/reports/subjects/{subject_id:path}")
 async def subject(
     request: Request,
     ui: InterfaceDependency,
@@ -134,7 +135,7 @@ async def subject(
         rest=len(wanted) - following,
         live=await beside(tx, page, now=now),
         feeds=feeds(subject_id),
-        path=f"/reports/subjects/{subject_id}",
+        path=f"/reports/subjects/{quote(subject_id, safe=':')}",
     )
     return _answer(request, html)
 

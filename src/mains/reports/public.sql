@@ -134,7 +134,8 @@ FROM reports.standing AS s
 JOIN reports.claim AS c ON c.id = s.claim_id
 JOIN reports.document AS d ON d.id = c.document_id
 WHERE s.claim_id = ANY(%(ids)s)
-    AND s.public AND s.status = 'accepted' AND s.duplicate_of IS NULL
+    AND s.public AND s.status = 'accepted' AND s.duplicate_of IS NULL AND NOT s.neutral
+    AND s.subject IS NOT NULL AND s.measure IS NOT NULL
 ORDER BY s.number DESC;
 
 -- name: edges_of

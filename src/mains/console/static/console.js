@@ -4,6 +4,7 @@
 (() => {
   const DAY = 86_400_000;
   const LABELS_MAX = 9;
+  const NARROW = 520;
   const ARROW = { width: 12, height: 34 };
   const UPWARDS = new Set(["at_least", "more_than"]);
   const DOWNWARDS = new Set(["at_most", "up_to"]);
@@ -84,12 +85,15 @@
         axisLabel: { show: false }, axisTick: { show: false } };
       panes.push({ marks: undated, axis: { ...axis, name: element.dataset.undated }, undated: true });
     }
-    const apart = Math.min(width * 0.4, Math.max(90, 44 * undated.length));
+    const narrow = width < NARROW;
+    const left = narrow ? 44 : 62;
+    const apart = Math.min(width * (narrow ? 0.22 : 0.4), Math.max(90, 44 * undated.length));
     const grids = panes.map((pane) => {
-      if (panes.length === 1) return { left: 62, right: 24, top: 22, bottom: 34 };
+      const within = { top: 22, bottom: 34 };
+      if (panes.length === 1) return { ...within, left, right: 24 };
       return pane.undated
-        ? { width: apart, right: 16, top: 22, bottom: 34 }
-        : { left: 62, right: apart + 64, top: 22, bottom: 34 };
+        ? { ...within, width: apart, right: narrow ? 4 : 16 }
+        : { ...within, left, right: apart + (narrow ? 22 : 64) };
     });
     return {
       animation: false,
@@ -108,7 +112,7 @@
         splitLine: { lineStyle: { color: look.rule, type: pane.undated ? "dashed" : "solid" } },
         axisLabel: { show: place === 0, color: look.muted, formatter: short },
       })),
-      series: panes.flatMap((pane, place) => series(pane, place, data, look, grids[place])),
+      series: panes.flatMap((pane, place) => series(pane, place, data, look, narrow)),
     };
   }
 
@@ -162,13 +166,14 @@
     return shown.format(value);
   }
 
-  function series(pane, place, data, look, grid) {
+  function series(pane, place, data, look, narrow) {
     const base = { type: "line", xAxisIndex: place, yAxisIndex: place, showAllSymbol: true,
       lineStyle: { width: 0 }, emphasis: { scale: 1.15 }, clip: false };
     const colour = (mark) => look.scopes[mark.scope];
     const points = (marks, item) => ({ ...base, symbolKeepAspect: false,
       data: marks.map((mark) => ({ value: [mark.x, mark.value], mark, ...item(mark) })) });
-    const few = data.marks.length <= LABELS_MAX && (!pane.undated || pane.marks.length < 4);
+    const most = narrow ? LABELS_MAX / 3 : LABELS_MAX;
+    const few = data.marks.length <= most && (!pane.undated || (pane.marks.length < 4 && !narrow));
     return [
       points(pane.marks.filter((mark) => mark.bound === "about"), (mark) => ({
         symbol: "rect", symbolSize: [26, 60], itemStyle: { color: haze(colour(mark)) } })),
@@ -191,8 +196,20 @@
         ...form(mark, colour(mark), look.surface),
         label: { show: few, formatter: mark.label, color: look.ink, fontSize: 12,
           textBorderColor: look.surface, textBorderWidth: 3,
-          position: DOWNWARDS.has(mark.bound) ? "top" : "bottom", distance: 7 } })), z: 4 },
+          position: above(mark, pane.marks) ? "top" : "bottom", distance: 7 } })), z: 4 },
     ];
+  }
+
+  // A label stands below its mark, unless an arrow or another mark is there.
+  function above(mark, marks) {
+    const values = marks.map((each) => each.value);
+    const places = marks.map((each) => each.x);
+    const tall = Math.max(...values) - Math.min(...values, 0);
+    const wide = Math.max(...places) - Math.min(...places);
+    const crowded = marks.some((other) => other !== mark
+      && Math.abs(other.x - mark.x) < wide * 0.07
+      && mark.value - other.value > 0 && mark.value - other.value < tall * 0.2);
+    return DOWNWARDS.has(mark.bound) || (crowded && !UPWARDS.has(mark.bound));
   }
 
   // What was observed, estimated, planned or aimed at is told apart by form.
