@@ -83,11 +83,13 @@ def list_claims(
 @app.command("show")
 @command
 def show(session: Session, reference: ClaimArgument, offline: OfflineOption = False) -> None:
-    """Show a claim with its sentence."""
+    """Show a claim with its sentence, and what this platform itself knows of its measure."""
     _offline_instead(session, "show", [reference], offline=offline)
     found = session.client.reports.claim(reference)
     session.out.document(found)
     _show_claim(session.out, found)
+    if not session.out.as_json:
+        _show_live(session, found)
 
 
 @app.command("why")
@@ -350,6 +352,22 @@ def _show_claim(out: Output, claim: ClaimView) -> None:
             ("document", f"{claim.doc} ({claim.document_id}), {claim.start}-{claim.end}"),
             ("quote", claim.quote),
             ("sentence", " ".join(claim.sentence.split())),
+        ]
+    )
+
+
+def _show_live(session: Session, claim: ClaimView) -> None:
+    """Set the platform's own figures beside a claim, or say that it can only be cited."""
+    if claim.measure is None:
+        return
+    [live] = session.client.drafts.live([claim.measure])
+    if not live.figures:
+        session.out.pairs([("live", live.note)])
+        return
+    session.out.pairs(
+        [
+            ("live", f"{each.value} {each.unit}: {each.scope}, at {moment(live.at)}")
+            for each in live.figures
         ]
     )
 

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Final
 
 from mains.db import Queries, Transaction
-from mains.errors import NotFound
 from mains.reports.packs.loader import measure_rules
 from mains.units import decimal_string
 from mains.wire.live import LiveFigure, LiveView
@@ -51,8 +50,7 @@ COUNTERPARTS: Final = {
 async def live(tx: Transaction, measures: Iterable[str], *, now: datetime) -> list[LiveView]:
     """Return what the platform itself knows of these measures now, in their order.
 
-    One query for each counterpart, however many measures it stands beside. Raises NotFound for a
-    measure that nobody knows.
+    One query for each counterpart, however many measures it stands beside.
     """
     wanted = list(dict.fromkeys(measures))
     names = {measure: _counterpart(measure) for measure in wanted}
@@ -71,14 +69,9 @@ async def all_live(tx: Transaction, *, now: datetime) -> list[LiveView]:
 
 
 def _counterpart(measure: str) -> str | None:
-    rules = measure_rules()
-    base = measure.removeprefix("rank_")
-    if measure not in rules and base not in rules:
-        raise NotFound(
-            f"there is no measure {measure}", hint="`mains claims list` shows measures in use."
-        )
-    # A rank among cities is never this platform's to know.
-    return rules[measure].live if measure in rules else None
+    """Return what the platform knows in place of a measure; of ranks nothing."""
+    rule = measure_rules().get(measure)
+    return None if rule is None else rule.live
 
 
 async def _figures(tx: Transaction, name: str, counterpart: Counterpart) -> Sequence[LiveFigure]:

@@ -7,6 +7,7 @@ from typing import Any, Final
 from mains.db import Queries, Transaction, jsonb
 from mains.errors import KeyReused, MainsError, NotFound, StateConflict
 from mains.parties.rules import Caller
+from mains.reports.drafts.service import open_drafts_for
 from mains.reports.linking import link
 from mains.reports.rows import Row, review_view, stands_as_read, stands_now
 from mains.reports.rules import Stands, decided
@@ -52,6 +53,7 @@ async def review(
         changed.append(request.claim)
     if changed:
         await link(tx, list(dict.fromkeys(changed)), now=now)
+        await open_drafts_for(tx, changed, opener=reviewer, now=now)
     return answers
 
 

@@ -77,11 +77,19 @@ def test_a_meaning_without_a_limit_gives_no_pot() -> None:
     assert not programme(fills={"limit_is": ("pot",)})["pot"].is_known
 
 
-@pytest.mark.parametrize("bound", [Bound.UP_TO, Bound.ABOUT, Bound.MORE_THAN])
+@pytest.mark.parametrize("bound", [Bound.AT_LEAST, Bound.ABOUT, Bound.MORE_THAN])
 def test_a_pot_is_known_only_from_an_exact_figure(bound: Bound) -> None:
     found = programme(a_claim("subsidy_pool", "75000000", bound=bound))
     assert not found["pot"].is_known
     assert found["pot"].note == f"stated only as {bound.replace('_', ' ')} 75000000 CNY"
+
+
+def test_a_pot_of_up_to_so_much_is_a_limit_until_a_review_says_of_what() -> None:
+    claim = a_claim("subsidy_pool", "75000000", bound=Bound.UP_TO)
+    found = programme(claim)
+    assert (found["limit"].value, found["pot"].value) == ("75000000.00", None)
+    found = programme(claim, fills={"limit_is": ("pot",)})
+    assert found["pot"].value == "75000000.00"
 
 
 def test_a_figure_for_a_part_fills_nothing_until_a_review_takes_it() -> None:

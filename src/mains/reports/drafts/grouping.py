@@ -38,6 +38,11 @@ ROUND_PREDICATES: Final = frozenset({"leads_round", "participates_in_round"})
 INVESTOR_PREDICATES: Final = ROUND_PREDICATES | {"invests_in", "funds"}
 PROGRAMME_PREDICATES: Final = frozenset({"eligible_for", "requires", "applies_in"})
 COMPANY_MEASURES: Final = frozenset({"valuation", "funding_rounds"})
+OPENING_MEASURES: Final = frozenset(
+    {*VOUCHER_MEASURES, GRANT_MEASURE, *SCENARIO_MEASURES, *INSTRUMENTS, *MODEL_MEASURES}
+)
+"""Measures whose claims open drafts; others only join what these open."""
+
 HEADLINE: Final = "headline"
 JOINING: Final = frozenset(EdgeKind) - {EdgeKind.NEVER_MERGE, EdgeKind.SCOPE_DIFFERS}
 """Edges that say: the same thing, told again or told otherwise."""

@@ -9,6 +9,14 @@ WHERE s.document_id = %(document_id)s AND s.status = 'accepted' AND s.duplicate_
     AND NOT s.neutral
 ORDER BY s.number;
 
+-- name: documents_to_open
+SELECT DISTINCT s.document_id AS id
+FROM reports.standing AS s
+WHERE s.claim_id = any(%(ids)s::text[]) AND s.measure = any(%(measures)s::text[])
+    AND s.status = 'accepted' AND s.duplicate_of IS NULL
+    AND NOT EXISTS (SELECT FROM reports.draft_source AS d WHERE d.claim_id = s.claim_id)
+ORDER BY s.document_id;
+
 -- name: relations_of_document
 SELECT r.id, r.document_id, d.name AS document, r.span_start, r.span_end, r.quote, r.subject,
     r.predicate, r.object, r.modality, r.note, r.status, r.language

@@ -35,6 +35,9 @@ from mains.reports.values import Bound, Claim, Modality, Relation
 
 VALUES_MAX: Final = 100
 COUNT: Final = "count"
+POOL_MEASURE: Final = "subsidy_pool"
+"""The whole pot; "up to so much" is a limit, and a review says of what."""
+
 
 CLAIM_FIELDS: Final[Mapping[DraftKind, Mapping[str, str]]] = {
     DraftKind.PROGRAMME: {
@@ -191,6 +194,8 @@ def _claim_says(kind: DraftKind, claim: Claim) -> Iterable[tuple[str, str]]:
     """Yield the fields that a claim speaks of, if a review did not move it away."""
     measure = claim.measure or ""
     name = CLAIM_FIELDS[kind].get(measure)
+    if measure == POOL_MEASURE and claim.bound in LIMITS:
+        name = "limit"
     if measure == GRANT_MEASURE and kind is DraftKind.PROGRAMME:
         name = "limit" if claim.bound in LIMITS else "other_amounts"
     if name is None:

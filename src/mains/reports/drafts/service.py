@@ -20,7 +20,7 @@ from mains.ids import SHORT_LENGTH, new_id, uuid_or_none
 from mains.parties.rules import Caller
 from mains.programmes import service as programmes
 from mains.reports.drafts import rules
-from mains.reports.drafts.grouping import JOINING, openings, place
+from mains.reports.drafts.grouping import JOINING, OPENING_MEASURES, openings, place
 from mains.reports.drafts.loading import (
     QUERIES,
     REPORT_QUERIES,
@@ -84,6 +84,19 @@ async def open_drafts(
         draft_id
         for group in groups
         if (draft_id := await _place(tx, group, edges, opener=opener, now=now)) is not None
+    ]
+
+
+async def open_drafts_for(
+    tx: Transaction, claim_ids: Sequence[str], *, opener: Caller, now: datetime
+) -> list[UUID]:
+    """Open what claims open that a review just accepted; those of known drafts open nothing."""
+    asked = {"ids": list(claim_ids), "measures": sorted(OPENING_MEASURES)}
+    rows = await (await tx.execute(QUERIES["documents_to_open"], asked)).fetchall()
+    return [
+        draft_id
+        for row in rows
+        for draft_id in await open_drafts(tx, row["id"], opener=opener, now=now)
     ]
 
 
