@@ -4,7 +4,7 @@ import importlib
 import sys
 from typing import Final
 
-ALL: Final = ("start", "quotes", "ledger", "jobs")
+ALL: Final = ("start", "quotes", "ledger", "jobs", "reports")
 
 
 def main() -> None:

@@ -7,11 +7,13 @@ at the same version. Nothing of the cluster is started or ended here.
 from __future__ import annotations
 
 import logging
+import socket
 import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from mains.daemon.reading_documents import Outcome, failed, read_source
 from mains.daemon.reading_sources import Source
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 DOCUMENTS_PER_PROCESS: Final = 1_000
 SECONDS_PER_DOCUMENT: Final = 300.0
+CONNECT_SECONDS_MAX: Final = 5.0
 AHEAD_PER_PROCESSOR: Final = 4
 AHEAD_MAX: Final = 4_096
 
@@ -49,14 +52,30 @@ def _connected(address: str) -> ModuleType:
             "reading on a cluster needs Ray, which is not installed",
             hint="Install it: pip install 'mains[ray]'.",
         ) from error
+    _check_answers(address)
     try:
         ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-        raise ServerUnreachable(
-            f"no Ray cluster answers at {address}",
-            hint="Start one with `ray start --head`, or name the address of a node of yours.",
-        ) from error
+        raise _unreachable(address) from error
     return ray
+
+
+def _check_answers(address: str) -> None:
+    """Raise ServerUnreachable where nobody listens: Ray itself would ask again for minutes."""
+    named = urlsplit(address if "://" in address else f"ray://{address}")
+    try:
+        if named.port is None:
+            return
+        socket.create_connection((named.hostname, named.port), CONNECT_SECONDS_MAX).close()
+    except (OSError, ValueError) as error:
+        raise _unreachable(address) from error
+
+
+def _unreachable(address: str) -> ServerUnreachable:
+    return ServerUnreachable(
+        f"no Ray cluster answers at {address}",
+        hint="Start one with `ray start --head`, or name the address of a node of yours.",
+    )
 
 
 def _outcomes(ray: ModuleType, given: Iterator[Source], seconds_max: float) -> Iterator[Outcome]:

@@ -16,7 +16,7 @@ DAMAGE_MAX: Final = 0.1
 """Up to this share of broken sequences, damaged UTF-8 is likelier than another encoding."""
 CONTROL_SHARE_MAX: Final = 0.01
 REPLACEMENT: Final = "\ufffd"
-TEXT_CONTROLS: Final = frozenset("\t\n\x0b\x0c\r\x1b\x1c\x1d\x1e\x1f\x85")
+TEXT_CONTROLS: Final = frozenset("\t\n\x0b\x0c\r")
 MARKED: Final = (
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -25,7 +25,7 @@ MARKED: Final = (
 )
 CANDIDATES: Final = (
     "cp1252 cp1251 koi8_r gb18030 big5 shift_jis euc_jp euc_kr cp1250 cp1253 cp1254 cp1255 cp1256 "
-    "cp1257 iso8859_2 iso8859_5 iso8859_15 utf_16_le utf_16_be"
+    "cp1257 iso8859_2 iso8859_5 iso8859_15"
 ).split()
 """Encodings that documents of our languages and their neighbours are found in."""
 
@@ -50,6 +50,7 @@ def decode(content: bytes, *, declared: str | None = None) -> tuple[str, tuple[R
     repaired = content.decode("utf-8", errors="replace")
     if _is_damaged_only(repaired):
         return _checked(repaired), (_damage(repaired),)
+    _checked(content.decode("latin-1"))  # Binary data is named as such, before anything is guessed.
     encoding = _recognised(content)
     return _checked(content.decode(encoding, errors="replace")), (_note(encoding),)
 
