@@ -47,7 +47,7 @@ class ReviewNote:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cited:
-    """A claim ready for export; `sentence` is the one that it stands in, where that may be shown."""
+    """A claim ready for export; `sentence` is the one it stands in, where that may be shown."""
 
     claim: Claim
     source: Source
