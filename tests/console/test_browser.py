@@ -82,9 +82,8 @@ async def test_a_reader_finds_a_subject_and_unfolds_its_edges(
     assert "about 190 allows 183" in await page.evaluate(
         "document.querySelector('.claim .edges').innerText"
     )
-    before = await page.evaluate(
-        "document.querySelectorAll('#claims-registered_models > li').length"
-    )
+    listed = "document.querySelectorAll('#claims-registered_models > li').length"
+    before = await page.evaluate(listed)
     await page.evaluate("document.querySelector('.left .more a').click()")
     await page.until(f"{listed} === 8")
     assert before == 5

@@ -347,6 +347,20 @@ async def test_each_language_has_every_page(site: Site, library: dict[str, Repor
         assert f'<html lang="{code}"' in chosen
 
 
+async def test_claims_leave_in_open_formats_without_a_key(
+    site: Site, library: dict[str, Report]
+) -> None:
+    page = await site.page(f"/reports/subjects/{CITY}?lang=en")
+    feeds = re.findall(r'<a href="([^"]*)" type="[^"]*" download>', page)
+    texts = [await site.page(feed.replace("&amp;", "&")) for feed in feeds]
+    assert len(texts) == 4
+    assert all("183" in text and "Портовый вестник" in text for text in texts[:3])
+    csv = await site.client.get(f"/reports/exports/claims.csv?subject={CITY}")
+    assert csv.headers["content-type"].startswith("text/csv")
+    assert csv.text.count("\r\n") == 17
+    assert (await site.client.get("/reports/exports/claims.exe?subject=a")).status_code == 404
+
+
 async def test_what_does_not_exist_is_said_in_the_readers_language(site: Site) -> None:
     answer = await site.client.get("/reports/claims/0123456789abcdef?lang=fr")
     assert answer.status_code == 404

@@ -1,6 +1,7 @@
 """What a time line draws of claims: bounds as bounds, ranges as bars, no invented dates."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from mains.console.catalogue import catalogues
 from mains.console.figures import Figures
@@ -9,6 +10,7 @@ from mains.reports.public import Shown
 from mains.reports.reconcile.facts import DocumentFacts
 from mains.reports.values import Bound, Claim, Modality, Status
 
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
 FIGURES = Figures(catalogues()["en"])
 
 
@@ -57,6 +59,8 @@ def shown(
         facts=DocumentFacts(doc="d1"),
         characters=3,
         opened_sha256="",
+        sha256="",
+        filed_at=NOW,
     )
 
 

@@ -71,6 +71,7 @@ def environment() -> Environment:
     made.globals["conflicts_of"] = conflicts_of
     made.globals["charts_of"] = charts_of
     made.globals["by_id"] = by_id
+    made.filters["told"] = told
     return made
 
 
@@ -131,6 +132,14 @@ def conflicts_of(measure: MeasureShown) -> Sequence[Conflict]:
 def charts_of(ui: Interface, measure: MeasureShown) -> Sequence[Chart]:
     """Return the time lines of a measure, one per unit."""
     return charts(measure.claims, ui.figures)
+
+
+def told(reason: str, claims: Sequence[Shown]) -> str:
+    """Return a reason with documents called by what people know them by."""
+    for each in claims:
+        called = each.publisher or each.title or each.document
+        reason = reason.replace(each.claim.doc, called)
+    return reason
 
 
 def related(claim_id: str, edges: Sequence[Edge], others: Sequence[Shown]) -> Sequence[Related]:

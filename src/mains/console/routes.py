@@ -9,7 +9,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, Response
 
 from mains.console import pages
-from mains.console.beside import beside, feeds
+from mains.console.beside import EXPORTS, FORMATS, Asked, beside, feeds
 from mains.console.catalogue import choose
 from mains.console.interface import Interface
 from mains.console.names import named
@@ -25,6 +25,7 @@ SUBJECTS_OFFSET_MAX: Final = 10_000
 MEASURES_PAGE: Final = 8
 CLAIMS_PER_MEASURE: Final = 200
 RELATED_MAX: Final = 200
+EXPORTED_MAX: Final = 2_000
 SEARCH_MAX: Final = 100
 
 PAGE_CACHE: Final = "public, max-age=30"
@@ -167,6 +168,24 @@ async def claim_edges(
     return await _claim(request, ui, tx, found[0], template="_edges.html")
 
 
+@router.get(EXPORTS + "/{name}")
+async def export(
+    request: Request,
+    ui: InterfaceDependency,
+    tx: TransactionDependency,
+    name: str,
+    subject: Annotated[str, Query(max_length=200, pattern=TEXT_PATTERN)],
+) -> Response:
+    """Return a subject's newest claims in an open format."""
+    if name not in FORMATS:
+        return _nothing(request, ui)
+    cited = await public.cited(tx, subject, limit=EXPORTED_MAX)
+    page = request.url_for("subject", subject_id=subject).replace(query="")
+    asked = Asked(subject=subject, address=str(request.url), page=str(page))
+    text = await run_in_threadpool(FORMATS[name].write, cited, asked)
+    return _answer(request, text, media_type=FORMATS[name].media_type)
+
+
 @router.get(PREFIX + "/{digest}/{name}")
 async def static(request: Request, digest: str, name: str) -> Response:
     """Send a file of the pages; an address that was never given out is nothing."""
@@ -212,8 +231,8 @@ def _is_part(request: Request) -> bool:
     return "hx-request" in headers and "hx-history-restore-request" not in headers
 
 
-def _answer(request: Request, html: str) -> Response:
-    tag = pages.etag_of(html)
+def _answer(request: Request, text: str, *, media_type: str = "text/html") -> Response:
+    tag = pages.etag_of(text)
     headers = {
         **SECURITY,
         "Cache-Control": PAGE_CACHE,
@@ -222,7 +241,7 @@ def _answer(request: Request, html: str) -> Response:
     }
     if tag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
-    return HTMLResponse(html, headers=headers)
+    return Response(text, media_type=media_type, headers=headers)
 
 
 def _nothing(request: Request, ui: Interface) -> Response:

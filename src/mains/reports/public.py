@@ -5,6 +5,7 @@ Never more of a document than the sentence that a claim stands in. Every answer 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 import anyio.to_thread
@@ -13,6 +14,7 @@ import orjson
 from mains.blobs.store import Store
 from mains.db import Queries, Transaction
 from mains.errors import NotFound
+from mains.reports.exports.cited import Cited, Source
 from mains.reports.reader.text import sentences
 from mains.reports.reconcile.facts import DocumentFacts
 from mains.reports.reconcile.views import View, view
@@ -106,6 +108,8 @@ class Shown:
     facts: DocumentFacts
     characters: int
     opened_sha256: str
+    sha256: str
+    filed_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +220,14 @@ async def measures_of(
             )
         )
     return tuple(found)
+
+
+async def cited(tx: Transaction, subject_id: str, *, limit: int) -> tuple[Cited, ...]:
+    """Return a subject's newest claims as exports cite them; who reviewed them is not told."""
+    asked = {"subject": subject_id, "limit": limit}
+    cursor = await tx.execute(_SQL["newest_of"], asked)
+    shown = await claims(tx, [row["claim_id"] for row in await cursor.fetchall()])
+    return tuple(_cited(each) for each in shown)
 
 
 async def claims(tx: Transaction, ids: Sequence[str]) -> tuple[Shown, ...]:
@@ -334,7 +346,23 @@ def _shown(row: Mapping[str, Any]) -> Shown:
         ),
         characters=row["characters"],
         opened_sha256=row["opened_sha256"],
+        sha256=row["sha256"],
+        filed_at=row["filed_at"],
     )
+
+
+def _cited(shown: Shown) -> Cited:
+    source = Source(
+        doc=shown.claim.doc,
+        sha256=shown.sha256.removeprefix("sha256:"),
+        name=shown.document,
+        title=shown.title,
+        publisher=shown.publisher,
+        published=shown.published,
+        url=shown.url,
+        filed_at=shown.filed_at,
+    )
+    return Cited(claim=shown.claim, source=source, sentence=shown.sentence)
 
 
 def _containing(text: str) -> str:

@@ -114,12 +114,20 @@ FROM (
 WHERE s.place <= %(limit)s
 ORDER BY s.number DESC;
 
+-- name: newest_of
+SELECT claim_id
+FROM reports.standing
+WHERE public AND status = 'accepted' AND duplicate_of IS NULL AND NOT neutral
+    AND subject = %(subject)s AND measure IS NOT NULL
+ORDER BY number DESC
+LIMIT %(limit)s;
+
 -- name: claims
 SELECT
     c.id, c.document_id, c.span_start, c.span_end, c.quote, c.sentence, c.sentence_start,
     s.subject, s.measure, s.scope, s.value, s.unit, s.bound, s.modality, s.period, s.speaker,
     c.pair, s.status, s.reviews, c.language, c.block, c.reasons,
-    d.name AS document, d.characters, d.opened_sha256, d.title, d.publisher, d.published, d.url, d.latest_period, d.copy_of,
+    d.name AS document, d.sha256, d.filed_at, d.characters, d.opened_sha256, d.title, d.publisher, d.published, d.url, d.latest_period, d.copy_of,
     (
         SELECT count(*) FROM reports.standing AS r
         WHERE r.duplicate_of = c.id AND r.public

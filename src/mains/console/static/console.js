@@ -60,7 +60,7 @@
   }
 
   function open(claim) {
-    const here = document.getElementById(`c-${claim}`);
+    const here = document.getElementById(claim);
     if (here) {
       const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
       here.scrollIntoView({ behavior: still ? "auto" : "smooth", block: "center" });
@@ -194,7 +194,7 @@
       }),
       { ...points(pane.marks.filter((mark) => mark.high === null), (mark) => ({
         ...form(mark, colour(mark), look.surface),
-        label: { show: few, formatter: mark.label, color: look.ink, fontSize: 12,
+        label: { show: few && !(pane.undated && mark.label.length > 14), formatter: mark.label, color: look.ink, fontSize: 12,
           textBorderColor: look.surface, textBorderWidth: 3,
           position: above(mark, pane.marks) ? "top" : "bottom", distance: 7 } })), z: 4 },
     ];
