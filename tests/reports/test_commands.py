@@ -238,3 +238,43 @@ def test_without_a_mains_reading_goes_on_and_says_that_nothing_was_filed(
     assert "No mains answers here." in ran.stderr and "nothing was filed" in ran.stderr
     lines = [json.loads(line) for line in ran.stdout.splitlines()]
     assert any(line["measure"] == "registered_models" for line in lines)
+
+
+def test_claims_are_exported_to_a_file_or_a_pipe(
+    mains: Mains, served: Served, report: Path, tmp_path: Path
+) -> None:
+    mains("read", str(report))
+    table = mains("claims", "export", "--measure", "registered_models")
+    assert table.code == 0 and len(table.out.splitlines()) == 2
+    path = tmp_path / "claims.jsonld"
+    ran = mains("claims", "export", "--format", "jsonld", "-o", str(path))
+    assert ran.code == 0 and json.loads(path.read_text())["@graph"]
+    assert mains("claims", "export", "--format", "xlsx").code == 2
+    assert mains("claims", "export", "-o", str(tmp_path / "no" / "where")).code == 2
+
+
+def test_the_last_reading_answers_where_no_mains_runs(configuration: Path, report: Path) -> None:
+    report.with_name("newer.txt").write_text(
+        "Beijing had 211 registered models at the end of 2025.\n" + LONG
+    )
+
+    def ran(*arguments: str, given: str = "") -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "mains.cli.main", *arguments],
+            input=given,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    lines = ran("read", "--jsonl", str(report.parent))
+    edges = ran("claims", "edges", "--jsonl")
+    assert [json.loads(line)["relation"] for line in edges.splitlines()] == ["update"]
+    assert ran("claims", "edges", "--jsonl", "-", given=lines) == edges
+    edge = json.loads(edges)
+    assert json.loads(ran("claims", "edges", "--json", edge["a"])) == [edge]
+    assert "update" in ran("claims", "why", edge["a"])
+    assert edge["a"] in ran("claims", "list")
+    assert "Beijing had 183 registered models" in ran("claims", "show", edge["a"][:8])

@@ -13,7 +13,7 @@ from uuid import UUID
 import typer
 
 from mains.cli.claims_shown import amount, claim_rows, exchange, status, value, with_scope
-from mains.cli.output import Output, moment
+from mains.cli.output import Output, moment, size
 from mains.cli.reading import is_reachable
 from mains.cli.requests import STANDARD_INPUT, checked, read_text
 from mains.cli.session import Session, command
@@ -22,10 +22,12 @@ from mains.errors import RequestInvalid
 from mains.ids import new_id
 
 if TYPE_CHECKING:
-    from mains.wire.reports import ClaimView, EdgeView, MeasureView, StandingView
+    from mains.wire.reports import ClaimView, EdgeView, ExportFormat, MeasureView, StandingView
 
 OFFLINE: Final = "mains.daemon.claims"
 """What answers from the last readings of this user where no mains runs."""
+
+EXPORT_FORMATS: Final[dict[str, ExportFormat]] = {"csv": "csv", "jsonld": "jsonld", "sdmx": "sdmx"}
 
 app = typer.Typer(help="Claims of reports, their edges and reviews.", no_args_is_help=True)
 
@@ -242,6 +244,42 @@ def review(
         f"{amount(stands.value, stands.unit)} {stands.unit} ({made.decision}, "
         f"review {made.sequence} by {made.person})"
     )
+
+
+@app.command("export")
+@command
+def export(
+    session: Session,
+    as_format: Annotated[str, typer.Option("--format", help="csv, jsonld or sdmx.")] = "csv",
+    subject: Annotated[str | None, typer.Option(help="Such as city:beijing.")] = None,
+    measure: Annotated[str | None, typer.Option(help="Such as registered_models.")] = None,
+    status: Annotated[str | None, typer.Option(help="accepted, proposed or queued.")] = None,
+    document: Annotated[str | None, typer.Option(help="Only of this document.")] = None,
+    output: Annotated[
+        str, typer.Option("--output", "-o", metavar="FILE", help="- is standard output.")
+    ] = STANDARD_INPUT,
+) -> None:
+    """Export claims as CSV, JSON-LD (PROV, ClaimReview) or SDMX-CSV, 10,000 at most."""
+    if as_format not in EXPORT_FORMATS:
+        raise RequestInvalid(
+            f"{as_format!r} is no format.", hint=f"There are {', '.join(EXPORT_FORMATS)}."
+        )
+    content = session.client.reports.export(
+        EXPORT_FORMATS[as_format],
+        subject=subject,
+        measure=measure,
+        status=status,
+        document=document,
+    )
+    if output == STANDARD_INPUT:
+        sys.stdout.write(content.decode())
+        return
+    try:
+        Path(output).write_bytes(content)
+    except OSError as error:
+        raise RequestInvalid(f"{output} can't be written: {error.strerror}.") from error
+    session.out.document({"path": output, "size_bytes": len(content)})
+    session.out.line(f"{output}  {size(len(content))}")
 
 
 @app.command("documents")

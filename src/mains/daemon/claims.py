@@ -17,12 +17,13 @@ from typing import Annotated, Any, Final
 import orjson
 import typer
 
+from mains.daemon.edges import claim_of
 from mains.daemon.last_reading import CLAIMS, DOCUMENTS, kept_lines, last_reading_folder
 from mains.errors import MainsError, NotFound, RequestInvalid
 from mains.reports.reconcile.edges import edges
 from mains.reports.reconcile.facts import DocumentFacts, document_facts
 from mains.reports.resemblance import ALIKE_MIN, bands, likeness
-from mains.reports.values import BlockKind, Bound, Claim, Edge, Modality, Reason, Status
+from mains.reports.values import Claim, Edge
 
 STANDARD_INPUT: Final = "-"
 PREFIX_MIN: Final = 6
@@ -46,7 +47,7 @@ class Library:
 
     @property
     def claims(self) -> list[Claim]:
-        return [_claim(line) for line in self.lines]
+        return [claim_of(line) for line in self.lines]
 
 
 @app.command("list")
@@ -148,7 +149,7 @@ def _from_lines(path: str) -> Library:
     try:
         text = sys.stdin.buffer.read() if path == STANDARD_INPUT else Path(path).read_bytes()
         lines = [orjson.loads(line) for line in text.splitlines() if line.strip()]
-        library = Library([line for line in lines if line.get("status") != REJECTED])
+        library = Library([line for line in lines if _is_claim(line)])
         names = {claim.doc for claim in library.claims}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise RequestInvalid(
@@ -156,6 +157,11 @@ def _from_lines(path: str) -> Library:
         ) from error
     kept = kept_lines(last_reading_folder(), DOCUMENTS)
     return Library(library.lines, [each for each in kept if each["doc"] in names])
+
+
+def _is_claim(line: Mapping[str, Any]) -> bool:
+    """Say whether a line is a claim that may count; lines of relations are passed over."""
+    return "predicate" not in line and line.get("status") != REJECTED
 
 
 def _edges(library: Library) -> list[Edge]:
@@ -171,30 +177,6 @@ def _named(library: Library, reference: str) -> Mapping[str, Any]:
     if len(found) > 1:
         raise RequestInvalid(f"several ids begin with {reference}", hint="Give more digits.")
     return found[0]
-
-
-def _claim(line: Mapping[str, Any]) -> Claim:
-    return Claim(
-        id=line["id"],
-        doc=line["doc"],
-        start=line["start"],
-        end=line["end"],
-        quote=line["quote"],
-        subject=line["subject"],
-        measure=line["measure"],
-        scope=line["scope"],
-        value=line["value"],
-        unit=line["unit"],
-        bound=Bound(line["bound"]),
-        modality=Modality(line["modality"]),
-        period=line["period"],
-        speaker=line["speaker"],
-        pair=line["pair"],
-        status=Status(line["status"]),
-        language=line.get("language"),
-        block=BlockKind(line.get("block", BlockKind.BODY)),
-        reasons=tuple(Reason(each["code"], each["text"]) for each in line.get("reasons", ())),
-    )
 
 
 def _answer(

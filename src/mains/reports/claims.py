@@ -70,6 +70,17 @@ async def claims(
     limit: int = PAGE,
 ) -> ClaimPage:
     """Return claims, newest first."""
+    rows = await claim_rows(tx, wanted, before=before, limit=limit)
+    return ClaimPage(
+        claims=[claim_view(row) for row in rows],
+        next_before=rows[-1]["number"] if len(rows) == limit else None,
+    )
+
+
+async def claim_rows(
+    tx: Transaction, wanted: Wanted, *, before: int | None = None, limit: int = PAGE
+) -> list[Row]:
+    """Return the rows of claims as they stand, newest first."""
     asked = {
         "subject": wanted.subject,
         "measure": wanted.measure,
@@ -80,10 +91,7 @@ async def claims(
         "limit": limit,
     }
     found = await (await tx.execute(QUERIES["claim_ids"], asked)).fetchall()
-    return ClaimPage(
-        claims=await _views(tx, [row["id"] for row in found]),
-        next_before=found[-1]["number"] if len(found) == limit else None,
-    )
+    return await rows_of(tx, [row["id"] for row in found])
 
 
 async def queue(
@@ -221,7 +229,7 @@ async def current_view(
     }
     found = await (await tx.execute(QUERIES["view_claim_ids"], asked)).fetchall()
     ids = [row["id"] for row in found][:VIEW_CLAIMS_MAX]
-    rows = await _rows(tx, ids)
+    rows = await rows_of(tx, ids)
     related = await tx.execute(QUERIES["edges_between"], {"ids": ids, "limit": VIEW_EDGES_MAX})
     joined = [edge_of(row) for row in await related.fetchall()]
     documents = await facts_of(tx, {row["document_id"] for row in rows})
@@ -278,10 +286,10 @@ async def document_rows(
 
 
 async def _views(tx: Transaction, ids: Sequence[str]) -> list[ClaimView]:
-    return [claim_view(row) for row in await _rows(tx, ids)]
+    return [claim_view(row) for row in await rows_of(tx, ids)]
 
 
-async def _rows(tx: Transaction, ids: Sequence[str]) -> list[Row]:
+async def rows_of(tx: Transaction, ids: Sequence[str]) -> list[Row]:
     """Return the claims' rows, newest first."""
     if not ids:
         return []

@@ -149,10 +149,12 @@ SELECT c.id, c.number, c.document_id, c.span_start, c.span_end, c.quote, c.sente
     c.modality AS read_modality, c.period AS read_period, c.speaker AS read_speaker,
     c.status AS read_status, c.pair, c.language, c.block, c.reasons, s.subject, s.measure, s.scope,
     s.value, s.unit, s.bound, s.modality, s.period, s.speaker, s.status, s.reviews, s.neutral,
-    s.duplicate_of, s.public, d.name AS document, d.sha256, d.publisher, d.published
+    s.duplicate_of, s.public, d.name AS document, d.sha256, d.title, d.publisher, d.published,
+    d.url, d.filed_at, original.sha256 AS original_sha256
 FROM reports.standing AS s
 JOIN reports.claim AS c ON c.id = s.claim_id
 JOIN reports.document AS d ON d.id = s.document_id
+LEFT JOIN reports.document AS original ON original.id = d.copy_of
 WHERE s.claim_id = any(%(ids)s::text[])
 ORDER BY s.number DESC;
 
@@ -336,6 +338,21 @@ JOIN parties.person AS p ON p.id = r.person_id
 JOIN parties.organisation AS o ON o.id = r.organisation_id
 WHERE r.claim_id = %(id)s
 ORDER BY r.sequence DESC
+LIMIT %(limit)s;
+
+-- name: reviews_of_claims
+SELECT r.id, r.claim_id, r.sequence, r.decision, r.note, p.name AS person, r.reviewed_at
+FROM reports.review AS r
+JOIN parties.person AS p ON p.id = r.person_id
+WHERE r.claim_id = any(%(ids)s::text[])
+ORDER BY r.claim_id, r.sequence;
+
+-- name: public_claim_ids
+SELECT s.claim_id AS id, s.number
+FROM reports.standing AS s
+WHERE s.public AND s.status = 'accepted' AND s.duplicate_of IS NULL AND NOT s.neutral
+    AND s.subject = %(subject)s
+ORDER BY s.number DESC
 LIMIT %(limit)s;
 
 -- name: add_review

@@ -6,16 +6,18 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Final
+from urllib.parse import quote
 
 import anyio
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from mains.db import Transaction
-from mains.errors import MainsError, RequestInvalid
+from mains.errors import MainsError, NotFound, RequestInvalid
 from mains.parties.door import Caller, CallerDependency, NowDependency, TransactionDependency
-from mains.reports import service
+from mains.reports import exporting, service
 from mains.reports.door import ReportsWiredDependency
+from mains.reports.exporting import EXPORTED_MAX
 from mains.reports.library import NAME_CHARACTERS_MAX, Arrival, Shelf
 from mains.reports.rules import FILERS, REVIEWERS, public_by_default
 from mains.reports.service import Wanted
@@ -34,6 +36,7 @@ from mains.wire.reports import (
     EdgeKind,
     EdgePage,
     EdgesAsked,
+    ExportFormat,
     MeasureView,
     RelationPage,
     ReviewAnswers,
@@ -299,6 +302,52 @@ async def list_queue(
         after=after,
         limit=limit,
     )
+
+
+@router.get("/exports", response_class=Response)
+async def export_claims(
+    caller: CallerDependency,
+    tx: TransactionDependency,
+    as_format: Annotated[ExportFormat, Query(alias="format")] = "csv",
+    subject: Filter = None,
+    measure: Filter = None,
+    status: ClaimStatus | None = None,
+    document: Filter = None,
+    limit: Annotated[int, Query(ge=1, le=EXPORTED_MAX)] = EXPORTED_MAX,
+) -> Response:
+    """Export claims as they stand as CSV, JSON-LD (PROV, ClaimReview) or SDMX-CSV."""
+    wanted = Wanted(
+        subject=subject,
+        measure=measure,
+        status=status,
+        document_id=await _document_id(tx, document),
+    )
+    text = await exporting.export(tx, wanted, as_format=as_format, limit=limit)
+    return Response(text, media_type=exporting.MEDIA_TYPES[as_format])
+
+
+@router.get("/exports/{name}", response_class=Response)
+async def export_subject(
+    request: Request,
+    tx: TransactionDependency,
+    name: Annotated[str, Path(max_length=220, description="SUBJECT.atom, .csv, .jsonld or .sdmx.")],
+) -> Response:
+    """Return what is public of a subject, newest first, as a feed or a table; it needs no key."""
+    subject, _, ending = name.rpartition(".")
+    wanted = exporting.ending_of(ending)
+    if not subject or wanted is None:
+        raise NotFound(
+            f"there is no export {name}", hint="Such as city:beijing.atom, .csv, .jsonld or .sdmx."
+        )
+    base = str(request.base_url).rstrip("/")
+    text = await exporting.export_public(
+        tx,
+        subject,
+        as_format=wanted,
+        address=f"{base}{request.url.path}",
+        page=f"{base}/reports/subjects/{quote(subject, safe=':')}",
+    )
+    return Response(text, media_type=exporting.MEDIA_TYPES[wanted])
 
 
 @router.post("/reviews", status_code=201)

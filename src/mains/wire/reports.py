@@ -28,6 +28,7 @@ EdgeKind = Literal[
     "headline_drift",
     "never_merge",
 ]
+ExportFormat = Literal["csv", "jsonld", "sdmx"]
 ViewState = Literal["empty", "agreed", "open", "contested"]
 
 DocumentId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]

@@ -16,6 +16,7 @@ from mains.wire.reports import (
     EdgePage,
     EdgesAsked,
     EdgeView,
+    ExportFormat,
     MeasureView,
     RelationPage,
     RelationView,
@@ -170,6 +171,27 @@ class ReportsClient:
     def view(self, subject: str, measure: str, *, scope: str | None = None) -> MeasureView:
         asked: Parameters = {"subject": subject, "measure": measure, "scope": scope}
         return self._get("/reports/views", MeasureView, asked)
+
+    def export(
+        self,
+        as_format: ExportFormat,
+        *,
+        subject: str | None = None,
+        measure: str | None = None,
+        status: str | None = None,
+        document: str | None = None,
+    ) -> bytes:
+        """Return claims as they stand, as CSV, JSON-LD or SDMX-CSV."""
+        asked: Parameters = {
+            "format": as_format,
+            "subject": subject,
+            "measure": measure,
+            "status": status,
+            "document": document,
+        }
+        return self._connection.call(
+            "GET", "/reports/exports", parameters=asked, repeat=True
+        )
 
     def review(self, request: ReviewRequest) -> ReviewView:
         """Decide about a claim, once, however often it is sent; the request's id sees to that."""
