@@ -114,8 +114,14 @@ def measure_rules(folder: Path = DATA) -> Mapping[str, MeasureRule]:
     """Return the measures of `measures.yaml`, groups of kinds written out."""
     path = folder / "measures.yaml"
     file = _read(path, MeasureRules) if path.is_file() else MeasureRules()
+    times = {name: time for time, names in file.times.items() for name in names}
     return {
-        name: rule.model_copy(update={"subjects": _kinds(rule.subjects, file.kinds)})
+        name: rule.model_copy(
+            update={
+                "subjects": _kinds(rule.subjects, file.kinds),
+                "time": times.get(name, rule.time),
+            }
+        )
         for name, rule in file.measures.items()
     }
 

@@ -207,6 +207,19 @@ class ModalityWords(Closed):
     """Is expected to reach, forecasts."""
     target: Phrases = ()
     """Aims, targets."""
+    facts: Phrases = ()
+    """Finite verbs of statements: with one of them a clause is a statement of its own, which no
+    plan or forecast of another clause governs."""
+    endings: dict[Literal["planned", "estimated", "facts"], Phrases] = {}
+    """Endings of verb forms: planned: [ará, erá, irá]."""
+    not_endings: Phrases = ()
+    """Words that have such an ending by chance."""
+    auxiliaries: Phrases = ()
+    """Verbs that make a future only with an infinitive (wird ... investieren)."""
+    infinitives: Phrases = ()
+    """Endings of infinitives, for the auxiliaries."""
+    participles: Phrases = ()
+    """Beginnings of participles, which are no infinitives although they may end so."""
     future_endings: Phrases = ()
     """Endings of verbs in the future, which make a plan: -ará, -eront."""
 

@@ -20,14 +20,9 @@ from mains.reports.reader.calendars import Calendar
 from mains.reports.reader.drafts import Draft, subject_reasons
 from mains.reports.reader.figures import PeriodMention, Quantity, QuantityKind
 from mains.reports.reader.focus import Focus
-from mains.reports.reader.governing import (
-    default_modality,
-    governing_period,
-    modality_at,
-    scope_at,
-    speaker_of,
-)
+from mains.reports.reader.governing import scope_at, speaker_of
 from mains.reports.reader.scene import Scene
+from mains.reports.reader.timing import Timing
 from mains.reports.values import BlockKind, Reason, Status
 
 NEUTRAL_OF: Final = {
@@ -54,8 +49,13 @@ class Binder:
     previous: tuple[Draft, ...] = ()
     """The claims of the sentence before, if it stands in the same paragraph."""
     paragraph: int = -1
+    timing: Timing = field(init=False)
+    """Which settles periods and modalities."""
     confirmed: set[str] = field(default_factory=set)
     """The measures whose confirming words the paragraph has used."""
+
+    def __post_init__(self) -> None:
+        self.timing = Timing(self.calendar)
 
     def bind(self, scene: Scene) -> list[Draft]:
         """Return the claims of the document's next sentence."""
@@ -66,20 +66,21 @@ class Binder:
         self.confirmed.update(m for _, held in scene.mentions.needs for m in held)
         self.focus.enter(scene)
         periods = self.calendar.complete(scene)
-        drafts = self._figures(scene, periods)
-        drafts += self._ranks(scene, periods, drafts)
+        drafts = self._figures(scene)
+        drafts += self._ranks(scene, drafts)
         drafts += self._periods(scene, periods, drafts)
         drafts.sort(key=lambda draft: (draft.start, draft.end))
+        drafts = self.timing.settle(scene, drafts, periods)
         self._remember(scene, drafts)
         return drafts
 
-    def _figures(self, scene: Scene, periods: Sequence[PeriodMention]) -> list[Draft]:
+    def _figures(self, scene: Scene) -> list[Draft]:
         drafts: list[Draft] = []
         by_index: dict[int, Draft] = {}
         for index, quantity in enumerate(scene.quantities):
             if quantity.kind in RANKING:
                 continue
-            draft = self._figure(scene, quantity, periods, drafts)
+            draft = self._figure(scene, quantity, drafts)
             draft = _as_partner(draft, quantity, by_index)
             by_index[index] = draft
             drafts.append(draft)
@@ -89,7 +90,6 @@ class Binder:
         self,
         scene: Scene,
         quantity: Quantity,
-        periods: Sequence[PeriodMention],
         drafts: Sequence[Draft],
     ) -> Draft:
         neutral = NEUTRAL_OF.get(quantity.kind)
@@ -98,7 +98,7 @@ class Binder:
         if neutral is not None:
             return self._neutral(scene, quantity, neutral)
         measure, subject = self._measure_and_subject(scene, quantity, drafts)
-        return self._made(scene, quantity, measure, subject, periods)
+        return self._made(scene, quantity, measure, subject)
 
     def _measure_and_subject(
         self, scene: Scene, quantity: Quantity, drafts: Sequence[Draft]
@@ -176,23 +176,10 @@ class Binder:
         quantity: Quantity,
         measure: MeasureChoice | None,
         subject: SubjectChoice | None,
-        periods: Sequence[PeriodMention],
     ) -> Draft:
         reasons = [*_measure_reasons(measure), *subject_reasons(subject)]
         clear = measure is not None and measure.is_clear
         accepted = clear and subject is not None and subject.is_clear
-        is_change = measure is not None and measure.measure == "growth_rate"
-        governing = governing_period(
-            scene, quantity.first, quantity.last, periods, is_change=is_change
-        )
-        cue = modality_at(scene, quantity.first, quantity.last)
-        period = _period_of(governing, reasons)
-        if period is None and governing is None and cue is None and measure is not None:
-            period = self._carried_period(measure.measure, subject)
-        if is_change and period is not None and period.endswith("-12-31"):
-            period = period[:4]
-        if cue is not None:
-            reasons.append(Reason("modality_cue", f"{cue.modality.value}: {scene.words(cue)}"))
         scope = scope_at(scene, quantity.first, quantity.last, measure.cue if measure else None)
         return Draft.of(
             scene,
@@ -200,38 +187,17 @@ class Binder:
             measure=measure.measure if measure else None,
             subject=subject.id if subject else None,
             scope="headline" if scene.block is BlockKind.TITLE else scope,
-            modality=default_modality(
-                cue,
-                period,
-                self.calendar.anchor,
-                scene.pack.rules[measure.measure].modality if measure is not None else None,
-            ),
-            period=None if measure is not None and measure.measure == "founded_year" else period,
             speaker=speaker_of(scene),
             status=Status.ACCEPTED if accepted else Status.QUEUED,
             reasons=tuple(reasons),
             cue=measure.cue if measure else None,
         )
 
-    def _carried_period(self, measure: str, subject: SubjectChoice | None) -> str | None:
-        """Return the time of the sentence before, where it spoke of the same thing."""
-        for draft in reversed(self.previous):
-            same = draft.subject is not None and subject is not None and draft.subject == subject.id
-            if draft.is_neutral or draft.period is None or not same:
-                continue
-            if draft.measure == measure or measure == "growth_rate":
-                return draft.period
-        return None
-
-    def _ranks(
-        self, scene: Scene, periods: Sequence[PeriodMention], drafts: Sequence[Draft]
-    ) -> list[Draft]:
+    def _ranks(self, scene: Scene, drafts: Sequence[Draft]) -> list[Draft]:
         found: list[Draft] = []
         for quantity in scene.quantities:
             if quantity.kind in RANKING and not is_quiet(scene.block):
-                found += bind_rank(
-                    scene, quantity, drafts, self.previous, periods, self.focus, self.calendar
-                )
+                found += bind_rank(scene, quantity, drafts, self.previous, self.focus)
         return found
 
     def _periods(
@@ -239,9 +205,10 @@ class Binder:
     ) -> list[Draft]:
         found: list[Draft] = []
         for mention in periods:
-            if mention.founded:
+            # "Last year" is no date of its own; it only dates the figures beside it.
+            if mention.founded or mention.relative is not None:
                 continue
-            dated = bind_date(scene, mention, drafts, self.focus, self.calendar)
+            dated = bind_date(scene, mention, drafts, self.focus)
             found.append(dated if dated is not None else neutral_period(scene, mention))
         return [draft for draft in found if draft.value]
 
@@ -261,15 +228,6 @@ def _measure_reasons(choice: MeasureChoice | None) -> list[Reason]:
     if not choice.is_clear:
         return [Reason("measure_distant", f"{choice.measure} is named, but too far away")]
     return [Reason(f"measure_{choice.slot}", f"{choice.measure} by its {choice.slot} word")]
-
-
-def _period_of(mention: PeriodMention | None, reasons: list[Reason]) -> str | None:
-    if mention is None:
-        return None
-    if not mention.is_complete:
-        reasons.append(Reason("period_relative", mention.reason or "the time is relative"))
-        return None
-    return mention.period
 
 
 def _as_partner(draft: Draft, quantity: Quantity, held: dict[int, Draft]) -> Draft:

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from mains.reports.reader.binding_subjects import SubjectChoice, choose_subject
-from mains.reports.reader.calendars import Calendar
 from mains.reports.reader.drafts import Draft, subject_reasons
 from mains.reports.reader.figures import PeriodMention
 from mains.reports.reader.focus import Focus
-from mains.reports.reader.governing import default_modality, modality_at, speaker_of
+from mains.reports.reader.governing import speaker_of
 from mains.reports.reader.lexicon import Link
 from mains.reports.reader.mentions import EntityMention
 from mains.reports.reader.scene import Scene
@@ -36,7 +35,6 @@ def bind_date(
     mention: PeriodMention,
     drafts: Sequence[Draft],
     focus: Focus,
-    calendar: Calendar,
 ) -> Draft | None:
     """Return the date of an event, or None where the period only qualifies."""
     edition = _edition(scene, mention)
@@ -53,14 +51,12 @@ def bind_date(
         return None
     kinds = scene.pack.rules[EVENT_DATE].subjects[:6]
     subject = choose_subject(scene, mention.first, mention.last, kinds, cue=None, focus=focus)
-    cue = modality_at(scene, mention.first, mention.last)
     return Draft.of_period(
         scene,
         mention,
         measure=EVENT_DATE,
         subject=_edition_id(subject.id, mention) if subject else None,
         status=Status.ACCEPTED if _is_clear(subject) else Status.QUEUED,
-        modality=default_modality(cue, mention.period, calendar.anchor),
         speaker=speaker_of(scene),
         reasons=tuple(subject_reasons(subject)),
     )

@@ -10,16 +10,10 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from mains.reports.reader.binding_subjects import choose_subject
-from mains.reports.reader.calendars import Calendar
 from mains.reports.reader.drafts import Draft, subject_reasons
-from mains.reports.reader.figures import PeriodMention, Quantity, QuantityKind
+from mains.reports.reader.figures import Quantity, QuantityKind
 from mains.reports.reader.focus import Focus
-from mains.reports.reader.governing import (
-    default_modality,
-    governing_period,
-    modality_at,
-    speaker_of,
-)
+from mains.reports.reader.governing import speaker_of
 from mains.reports.reader.lexicon import Role
 from mains.reports.reader.mentions import MeasureCue
 from mains.reports.reader.scene import Scene
@@ -37,9 +31,7 @@ def bind_rank(
     quantity: Quantity,
     drafts: Sequence[Draft],
     previous: Sequence[Draft],
-    periods: Sequence[PeriodMention],
     focus: Focus,
-    calendar: Calendar,
 ) -> list[Draft]:
     """Return one claim for each thing ranked; a superlative that ranks nothing known gives none."""
     ranked = list(_ranked(scene, quantity, drafts, previous))
@@ -49,7 +41,7 @@ def bind_rank(
         ranked = [(None, None, None)]
     found = []
     for measure, cue, subject in ranked:
-        found.append(_made(scene, quantity, measure, cue, subject, periods, focus, calendar))
+        found.append(_made(scene, quantity, measure, cue, subject, focus))
     return found
 
 
@@ -160,17 +152,12 @@ def _made(
     measure: str | None,
     cue: MeasureCue | None,
     subject_id: str | None,
-    periods: Sequence[PeriodMention],
     focus: Focus,
-    calendar: Calendar,
 ) -> Draft:
     kinds = scene.pack.rules[measure].subjects if measure else ("city", "country", "org", "model")
     subject = choose_subject(
         scene, quantity.first, quantity.last, kinds, cue=None, focus=focus, is_rank=True
     )
-    governing = governing_period(scene, quantity.first, quantity.last, periods)
-    period = governing.period if governing is not None and governing.is_complete else None
-    modality = modality_at(scene, quantity.first, quantity.last)
     accepted = measure is not None and subject is not None and subject.is_clear
     name = None
     if measure is not None:
@@ -186,8 +173,6 @@ def _made(
         measure=name,
         subject=subject_id or (subject.id if subject else None),
         scope="headline" if scene.block is BlockKind.TITLE else None,
-        modality=default_modality(modality, period, calendar.anchor),
-        period=period,
         speaker=speaker_of(scene),
         status=Status.ACCEPTED if accepted else Status.QUEUED,
         reasons=(why, *subject_reasons(subject)),

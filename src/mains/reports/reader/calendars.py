@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Final
 
 from mains.reports.reader.figures import PeriodMention
-from mains.reports.reader.governing import modality_at
+from mains.reports.reader.modality import modality_at, period_end
 from mains.reports.reader.scene import Scene
 from mains.reports.values import BlockKind
 
@@ -100,18 +100,6 @@ class Calendar:
         if self._named is not None:
             return int(self._named[:4])
         return self.anchor_year or self._latest
-
-
-def period_end(period: str) -> str:
-    """Return the last day of a period, so that periods compare with days."""
-    last = period.rpartition("/")[2]
-    year, _, rest = last.partition("-")
-    if not rest:
-        return f"{year}-12-31"
-    if rest[0] in "HQ":
-        months = {"H1": 6, "H2": 12, "Q1": 3, "Q2": 6, "Q3": 9, "Q4": 12}
-        return f"{year}-{months.get(rest, 12):02d}-31"
-    return last if len(last) > len("2026-01") else f"{last}-31"
 
 
 def _shifted(period: str, years: int) -> str:

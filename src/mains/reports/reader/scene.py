@@ -56,6 +56,9 @@ class Scene:
     entities: tuple[EntityMention, ...] = field(default=())
     """The mentions with stand-ins resolved; filled when the document's focus is known."""
 
+    notes: dict[str, object] = field(default_factory=dict)
+    """What a step of the reader found once and asks for again, by its name."""
+
     @property
     def quantities(self) -> tuple[Quantity, ...]:
         """The sentence's quantities."""

@@ -1,0 +1,328 @@
+"""The periods and modalities of a sentence's claims, settled once measures and subjects are bound.
+
+How the gold dates figures, and hence the rule:
+
+1. A measure lies in time in one of five ways (`times` of measures.yaml). Rules, caps, costs and
+   durations have no period at all.
+2. A period inside the figure's own unit (layout.py) governs it; the nearest one does, and one right
+   behind the figure goes before one in front. Brackets and pieces without a verb belong to the unit
+   that they go on from.
+3. A period at the head of a unit governs the units behind it, up to a semicolon or to another such
+   period. One in the middle or at the end of a unit governs later units only where they have no
+   verb or speak of the same measure, or of a flow.
+4. A period behind a comparison ("more than in 2024", "compared with 34% in 2024") governs only what
+   stands inside the comparison; what it is compared with has the period of the sentence. "A year
+   earlier" is such a comparison by itself.
+5. The date on which something opens, is signed or published is no period of what it has or costs:
+   it governs events only (a round, a release). "Now" in a unit says that no other period governs.
+6. Rates carry the last period of their paragraph from sentence to sentence, since a survey or an
+   index is told result by result; flows carry it where the paragraph's claims gave a year or a part
+   of it. Levels never do, unless the sentence says "at that date".
+7. A growth per cent of a level at the end of a year is the growth of that year.
+
+A relative time that nothing resolves leaves the period empty; a figure that two periods may govern
+alike is marked with the reason `period_ambiguous`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from mains.reports.packs import Pack, PhraseMatcher
+from mains.reports.packs.models import Time
+from mains.reports.reader.calendars import Calendar
+from mains.reports.reader.drafts import Draft
+from mains.reports.reader.figures import PeriodMention
+from mains.reports.reader.modality import exact, governance_of, modality_at, modality_of
+from mains.reports.reader.scene import Scene
+from mains.reports.values import Reason
+
+EVENT_DATE: Final = "event_date"
+GROWTH: Final = "growth_rate"
+RANK: Final = "rank_"
+END_OF_YEAR: Final = re.compile(r"(\d{4})-12-31")
+YEAR_PART: Final = re.compile(r"\d{4}(-(H|Q)\d)?(/\d{4})?|\d{4}-\d{2}/\d{4}-\d{2}")
+HEAD_TOKENS_MAX: Final = 2
+BASE_GAP_MAX: Final = 5
+ASIDE_WAY_MAX: Final = 3.0
+
+
+@dataclass(slots=True)
+class Timing:
+    """Settles period and modality of a document's claims, sentence by sentence."""
+
+    calendar: Calendar
+    paragraph: int = -1
+    rate: str | None = None
+    """The period of the paragraph's last rate."""
+    flow: str | None = None
+    """The last year or part of a year that a claim of the paragraph has."""
+
+    def settle(
+        self, scene: Scene, drafts: Sequence[Draft], periods: Sequence[PeriodMention]
+    ) -> list[Draft]:
+        """Return the sentence's claims in their order, each with its period and modality."""
+        if scene.sentence.paragraph != self.paragraph:
+            self.paragraph, self.rate, self.flow = scene.sentence.paragraph, None, None
+        frame = _Frame(scene, periods, drafts)
+        settled: list[Draft] = []
+        for draft in drafts:
+            if draft.is_neutral:
+                settled.append(draft)
+                continue
+            timed = self._settled(scene, draft, frame, settled)
+            settled.append(timed)
+        self._remember(scene, settled)
+        return settled
+
+    def _settled(
+        self, scene: Scene, draft: Draft, frame: _Frame, before: Sequence[Draft]
+    ) -> Draft:
+        twin = _twin(scene, draft, before)
+        if twin is not None:
+            return replace(draft, period=twin.period, modality=twin.modality)
+        time = time_of(scene.pack, draft.measure)
+        reasons = [r for r in draft.reasons if not r.code.startswith(("period_", "modality_"))]
+        mention, carried = self._governing(draft, time, frame, before)
+        period = carried
+        if mention is not None:
+            period = mention.period if mention.is_complete else None
+            if period is None:
+                reasons.append(Reason("period_relative", mention.reason or "the time is relative"))
+            elif frame.is_ambiguous(draft):
+                reasons.append(Reason("period_ambiguous", "two periods may govern it"))
+        if period is not None and draft.measure == GROWTH and draft.unit in ("percent", "points"):
+            period = END_OF_YEAR.sub(r"\1", period)
+        dated = period
+        if draft.measure == EVENT_DATE:
+            dated = draft.value
+        cue = modality_at(scene, draft.first, draft.last)
+        rule = scene.pack.rules.get(draft.measure or "")
+        usual = rule.modality if rule is not None else None
+        modality = modality_of(cue, usual, dated, self.calendar.anchor)
+        if cue is not None:
+            reasons.append(Reason("modality_cue", f"{cue.modality.value}: {scene.words(cue)}"))
+        return replace(draft, period=period, modality=modality, reasons=tuple(reasons))
+
+    def _governing(
+        self, draft: Draft, time: Time, frame: _Frame, before: Sequence[Draft]
+    ) -> tuple[PeriodMention | None, str | None]:
+        """Return the period that governs, or the one that is carried over to the figure."""
+        if time == "none":
+            return None, None
+        mention = frame.governing(draft, time)
+        if mention is not None:
+            return mention, None
+        if frame.is_base(draft) or frame.is_now(draft):
+            return None, None
+        same = [d for d in before if d.measure == draft.measure and not frame.is_base(d)]
+        if same and frame.goes_on(same[-1], draft, time):
+            return None, same[-1].period
+        if time == "rate":
+            return None, self.rate
+        if time == "flow" and self.flow is not None and not frame.has_mentions:
+            return None, self.flow
+        return None, None
+
+    def _remember(self, scene: Scene, drafts: Iterable[Draft]) -> None:
+        for draft in drafts:
+            if draft.is_neutral or draft.period is None:
+                continue
+            if time_of(scene.pack, draft.measure) == "rate":
+                self.rate = draft.period
+            if draft.modality.value == "observed":
+                self.flow = END_OF_YEAR.sub(r"\1", draft.period)
+                if not YEAR_PART.fullmatch(self.flow):
+                    self.flow = None
+                elif self.rate is None:
+                    self.rate = self.flow
+
+
+def time_of(pack: Pack, measure: str | None) -> Time:
+    """Return how a measure lies in time; a rank lies as what it ranks."""
+    if measure is None:
+        return "level"
+    rule = pack.rules.get(measure.removeprefix(RANK)) or pack.rules.get(measure)
+    return rule.time if rule is not None else "level"
+
+
+def _twin(scene: Scene, draft: Draft, before: Sequence[Draft]) -> Draft | None:
+    """Return the claim whose figure this one restates or limits from the other side."""
+    starts = {
+        scene.quantities[other].start
+        for q in scene.quantities
+        if q.start == draft.start
+        for other in (q.range_of, q.pair)
+        if other is not None
+    }
+    for other in reversed(before):
+        if other.start in starts and not other.is_neutral and other.measure == draft.measure:
+            return other
+    return None
+
+
+@dataclass(slots=True)
+class _Frame:
+    """The periods of one sentence, and what each of them can govern."""
+
+    scene: Scene
+    periods: Sequence[PeriodMention]
+    drafts: Sequence[Draft]
+    dates: frozenset[int] = field(init=False)
+    """The first tokens of the dates of events."""
+    bases: dict[int, int] = field(init=False)
+    """By a period's first token: where the comparison begins that it belongs to."""
+
+    def __post_init__(self) -> None:
+        self.periods = [p for p in self.periods if not p.founded]
+        self.dates = frozenset(d.first for d in self.drafts if d.measure == EVENT_DATE)
+        self.bases = dict(self._compared())
+
+    @property
+    def has_mentions(self) -> bool:
+        return any(p.is_complete for p in self.periods)
+
+    def governing(self, draft: Draft, time: Time) -> PeriodMention | None:
+        """Return the period that governs the figure by its place in the sentence."""
+        held = [p for p in self.periods if self._can_govern(p, draft, time)]
+        layout = governance_of(self.scene).layout
+        unit = layout.unit(draft.first)
+        while True:
+            inside = [p for p in held if self._unit_of(p) == unit and not self._now(p)]
+            if inside:
+                return min(inside, key=lambda p: self._way(draft, p))
+            if any(self._unit_of(p) == unit and self._now(p) for p in self.periods):
+                return None
+            chain = layout.chain(unit)
+            if not chain or layout.units[unit].has_verb:
+                break
+            unit = chain[0]
+        return self._ahead(held, unit) or self._behind(held, draft, unit)
+
+    def is_ambiguous(self, draft: Draft) -> bool:
+        """Whether two periods of the unit stand as near to the figure."""
+        unit = governance_of(self.scene).layout.unit(draft.first)
+        ways = sorted(
+            self._way(draft, p)
+            for p in self.periods
+            if self._unit_of(p) == unit and p.first not in self.bases and p.first not in self.dates
+        )
+        return len(ways) > 1 and ways[1] - ways[0] < 0.1
+
+    def is_base(self, draft: Draft) -> bool:
+        """Whether the figure is what another one is measured against."""
+        return any(start <= draft.first < first for first, start in self.bases.items())
+
+    def is_now(self, draft: Draft) -> bool:
+        """Whether "now" stands in the figure's unit."""
+        unit = governance_of(self.scene).layout.unit(draft.first)
+        return any(self._unit_of(p) == unit and self._now(p) for p in self.periods)
+
+    def goes_on(self, earlier: Draft, draft: Draft, time: Time) -> bool:
+        """Whether a figure of the same measure takes over the period of the one before it."""
+        return earlier.period is not None and (
+            time in ("rate", "flow") or not self.scene.is_between_strong(earlier.first, draft.first)
+        )
+
+    def _ahead(self, held: Sequence[PeriodMention], unit: int) -> PeriodMention | None:
+        """Return the period at the head of a unit before this one."""
+        layout = governance_of(self.scene).layout
+        for other in layout.chain(unit):
+            heads = [p for p in held if self._unit_of(p) == other and self._is_head(p)]
+            if heads:
+                return heads[-1]
+        return None
+
+    def _behind(
+        self, held: Sequence[PeriodMention], draft: Draft, unit: int
+    ) -> PeriodMention | None:
+        """Return a period that a later unit without a verb or figure adds."""
+        layout = governance_of(self.scene).layout
+        for period in held:
+            if period.first < draft.last:
+                continue
+            other = layout.units[self._unit_of(period)]
+            adds = other.before == unit or other.inside == unit
+            if adds and not other.has_verb and not self._figures_between(draft, period):
+                return period
+            return None
+        return None
+
+    def _can_govern(self, period: PeriodMention, draft: Draft, time: Time) -> bool:
+        start = self.bases.get(period.first)
+        inside = start is not None and start <= draft.first
+        if start is not None and not (
+            (inside and draft.last <= period.first) or self._touches(period, draft)
+        ):
+            return False
+        if start is None and any(s <= draft.first < p for p, s in self.bases.items()):
+            return False
+        if period.first in self.dates:
+            return time == "event"
+        return True
+
+    def _touches(self, period: PeriodMention, draft: Draft) -> bool:
+        """Whether only prepositions stand between the period and the figure behind it."""
+        links = self.scene.mentions.link_tokens
+        return draft.first >= period.last and all(
+            index in links for index in range(period.last, draft.first)
+        )
+
+    def _compared(self) -> Iterator[tuple[int, int]]:
+        matcher = self.scene.pack.derive(_comparisons)
+        tokens = self.scene.sentence.tokens
+        found = matcher.find(tokens)
+        amounts = [(q.first, q.last) for q in self.scene.quantities]
+        for period in self.periods:
+            openers = [m for m in found if m.last <= period.first + 1 and m.first <= period.first]
+            opener = openers[-1] if openers else None
+            if opener is not None:
+                between = [a for a, b in amounts if opener.last <= a and b <= period.first]
+                plain = range(opener.last, period.first)
+                covered = sum(
+                    b - a for a, b in amounts if opener.last <= a and b <= period.first
+                )
+                if len(plain) - covered <= BASE_GAP_MAX and len(between) <= 2:
+                    if not self.scene.is_between_strong(opener.last, period.first):
+                        yield period.first, opener.first
+                        continue
+            if (period.relative or "").startswith("same-"):
+                yield period.first, period.first
+
+    def _is_head(self, period: PeriodMention) -> bool:
+        unit = governance_of(self.scene).layout.units[self._unit_of(period)]
+        words = [
+            index
+            for index in unit.tokens
+            if index < period.first and self.scene.sentence.tokens[index].is_word
+        ]
+        return len(words) <= HEAD_TOKENS_MAX
+
+    def _unit_of(self, period: PeriodMention) -> int:
+        return governance_of(self.scene).layout.unit(period.first)
+
+    def _now(self, period: PeriodMention) -> bool:
+        return (period.relative or "").startswith("day")
+
+    def _figures_between(self, draft: Draft, period: PeriodMention) -> bool:
+        first, last = draft.last, period.first
+        if period.last <= draft.first:
+            first, last = period.last, draft.first
+        return any(
+            first <= q.first and q.last <= last and q.pair is None and q.range_of is None
+            for q in self.scene.quantities
+        )
+
+    def _way(self, draft: Draft, period: PeriodMention) -> float:
+        blocked = 3.0 if self._figures_between(draft, period) else 0.0
+        if period.first >= draft.last:
+            return self.scene.distance(draft.last, period.first) * 0.8 + blocked
+        return self.scene.distance(period.last, draft.first) + blocked / 4
+
+
+def _comparisons(pack: Pack) -> PhraseMatcher[bool]:
+    held = pack.grammar.periods.comparisons
+    return PhraseMatcher([(exact(phrase), True) for phrase in held], pack.tokenizer)
