@@ -466,7 +466,7 @@ def test_variants_of_a_measure_are_never_added() -> None:
     a = a_claim("120")
     b = a_claim("68", measure="registered_applications", doc=SOUTH)
     assert code(a, b) is Code.OTHER_MEASURE
-    assert kinds(a, a_claim("68", measure="staff", doc=SOUTH)) == []
+    assert kinds(a, a_claim("68", measure="staff")) == []
 
 
 def test_headlines_and_conversions_have_no_variants() -> None:

@@ -238,8 +238,7 @@ def _by_document(a: Side, b: Side) -> tuple[Side, Side] | None:
 
 def _by_value(a: Side, b: Side, code: Code) -> Verdict | None:
     """Compare two figures of one scope and time that may both hold; None if they exclude."""
-    if a.number is None or b.number is None:
-        return None
+    assert a.number is not None and b.number is not None, "figures without a number went before"
     if not a.interval.meets(b.interval):
         return _loosely(a, b, a.number, b.number)
     if a.number == b.number and a.claim.bound is b.claim.bound:
@@ -289,8 +288,7 @@ def _moves(older: Side, newer: Side) -> bool:
 
 def _is_more(older: Side, newer: Side) -> bool:
     """Whether it grew; a place grows towards the first."""
-    if older.number is None or newer.number is None:
-        return False
+    assert older.number is not None and newer.number is not None
     if older.is_rank:
         return newer.number < older.number
     return newer.number > older.number
