@@ -100,6 +100,8 @@ def _choices(
     for cue in scene.mentions.measures:
         slot: str | None
         if cue.first < quantity.last and quantity.first < cue.last:
+            if cue.last > quantity.last or cue.first < quantity.first:
+                continue
             slot, base = "own", 5.2
         else:
             slot, base = _slot(scene, quantity, cue, counted=counted)

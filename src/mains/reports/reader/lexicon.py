@@ -16,6 +16,7 @@ from mains.reports.values import Modality
 
 NOTATION = frozenset("*=|?.{}()")
 ACRONYM_LETTERS_MAX = 5
+INFLECTED_LETTERS_MIN = 5
 
 
 class Role(StrEnum):
@@ -132,7 +133,10 @@ def _called(pack: Pack) -> Iterator[tuple[str, Called]]:
             small = name[0].islower()
             acronym = name if name.isupper() and len(name) <= ACRONYM_LETTERS_MAX else None
             called = Called(entity.id, entity.kind, name[0].isupper(), small, acronym)
-            yield (name if small or pack.grammar.inflects_names else _exact(name)), called
+            if small or not pack.grammar.inflects_names:
+                yield (name if small else _exact(name)), called
+            else:
+                yield from ((form, called) for form in _inflected(name))
 
 
 def _stand_ins(pack: Pack) -> Iterator[tuple[str, str]]:
@@ -167,6 +171,15 @@ def _links(pack: Pack) -> Iterator[tuple[str, frozenset[Link]]]:
             held.setdefault(_exact(phrase), set()).add(link)
     for phrase, links in held.items():
         yield phrase, frozenset(links)
+
+
+def _inflected(name: str) -> Iterator[str]:
+    """Yield how a name that takes endings is found: by its stem, and by all but its last letter."""
+    yield name
+    if len(name) >= INFLECTED_LETTERS_MIN and not set(name) & (NOTATION | {" ", "-"}):
+        yield f"{name}*"
+        if len(name) > INFLECTED_LETTERS_MIN:
+            yield f"{name[:-1]}*"
 
 
 def _exact(phrase: str) -> str:
