@@ -24,6 +24,8 @@ from mains.daemon.last_reading import Keeper, last_reading_folder
 from mains.daemon.reading_documents import Outcome
 from mains.daemon.reading_sources import count, sources
 from mains.errors import MainsError
+from mains.reports.proposing.reading import model_for_worker
+from mains.settings import Settings
 
 PROGRESS_SECONDS: Final = 0.2
 PROGRESS_SECONDS_UNSEEN: Final = 10.0
@@ -48,9 +50,17 @@ def main(
     keep: Annotated[
         Path | None, typer.Option(help="Where the last reading is kept, if not in the usual place.")
     ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="An OpenAI-compatible endpoint that proposes more."),
+    ] = None,
+    model_name: Annotated[
+        str | None, typer.Option(help="The endpoint's model; its key: MAINS_MODEL_KEY_FILE.")
+    ] = None,
     no_keep: Annotated[bool, typer.Option("--no-keep", help="Do not keep this reading.")] = False,
 ) -> None:
     """Read documents and print their claims."""
+    _name_model(model, model_name)
     total = count(given)
     found = sources(given)
     if ray is not None:
@@ -61,6 +71,16 @@ def main(
     printing = Printer(jsonl=jsonl, as_json=as_json, relations=relations)
     keeper = None if no_keep else Keeper(keep or last_reading_folder())
     raise typer.Exit(_run(outcomes, printing, keeper, total))
+
+
+def _name_model(url: str | None, name: str | None) -> None:
+    """Tell the reading processes whom to ask: they inherit this environment."""
+    named = {"MAINS_MODEL_URL": url, "MAINS_MODEL_NAME": name}
+    os.environ.update({variable: value for variable, value in named.items() if value})
+    try:
+        model_for_worker(Settings.from_environment())
+    except MainsError as error:
+        raise typer.BadParameter(error.detail) from error
 
 
 def _run(outcomes: Iterator[Outcome], printing: Printer, keeper: Keeper | None, total: int) -> int:

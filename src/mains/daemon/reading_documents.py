@@ -61,11 +61,11 @@ def failed(source: Source, error: MainsError) -> Outcome:
 def _read(source: Source) -> Outcome:
     # Imported with the first document: the process that hands out the work needs none of it.
     from mains.reports.documents import open_document
-    from mains.reports.reader.reader import read
+    from mains.reports.proposing.reading import own_proposer, read
 
     content, name, media_type = _content(source)
     document = open_document(content, name=name, media_type=media_type)
-    reading = read(document)
+    reading = read(document, own_proposer())
     return Outcome(
         source=source.shown,
         document=orjson.dumps(_described(document, source, len(reading.claims))),

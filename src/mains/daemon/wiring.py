@@ -13,6 +13,7 @@ from mains.parties import keyfiles
 from mains.quotes.rules import Load
 from mains.reports.door import ReportsWired
 from mains.reports.library import Shelf
+from mains.reports.proposing.reading import model_for_worker
 from mains.reports.reading_pool import ReadingLimits, ReadingPool
 from mains.settings import Settings
 from mains.wire import dsse
@@ -53,7 +54,7 @@ def _shelf(database: Database, settings: Settings) -> Shelf:
     return Shelf(
         database=database,
         contents=Store.open(f"{url.rstrip('/')}/reports" if url else settings.home / "reports"),
-        reading=ReadingPool(limits),
+        reading=ReadingPool(limits, model=model_for_worker(settings)),
         incoming=settings.home / "incoming",
         document_bytes_max=settings.report_bytes_max,
         organisation_bytes_max=settings.reports_bytes_max,

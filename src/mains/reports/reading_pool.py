@@ -9,7 +9,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -71,8 +71,10 @@ class ReadingRequest:
 class ReadingPool:
     """Up to workers_max processes that read documents; `close` ends them all."""
 
-    def __init__(self, limits: ReadingLimits) -> None:
+    def __init__(self, limits: ReadingLimits, *, model: Mapping[str, Any] | None = None) -> None:
+        """`model` is what `proposing.reading.model_for_worker` returns: who proposes."""
         self.limits = limits
+        self._model = model
         self._slots = asyncio.Semaphore(limits.workers_max)
         self._waiting = 0
         self._idle: list[_Worker] = []
@@ -94,7 +96,7 @@ class ReadingPool:
         Raises the worker's own refusal (DocumentUnreadable, ...), ReadingBusy when too many wait,
         DocumentTooSlow, or ReadingFailed where the worker ended.
         """
-        await self._done({"do": "read", **request.document()})
+        await self._done({"do": "read", **request.document(), "model": self._model})
         return await asyncio.to_thread(_written, request.folder / WRITTEN)
 
     async def fetch(self, url: str, *, folder: Path) -> dict[str, Any]:
@@ -105,7 +107,7 @@ class ReadingPool:
         await self._done({"do": "fetch", "url": url, "folder": str(folder), "name": url})
         return await asyncio.to_thread(_written, folder / WRITTEN)
 
-    async def _done(self, asked: dict[str, str | None]) -> None:
+    async def _done(self, asked: Mapping[str, Any]) -> None:
         """Have a worker do something; what it refuses is raised here."""
         async with self._slot():
             worker = await self._take()
@@ -148,7 +150,7 @@ class ReadingPool:
         self._all.add(worker)
         return worker
 
-    async def _ask(self, worker: "_Worker", asked: dict[str, str | None]) -> dict[str, Any]:
+    async def _ask(self, worker: "_Worker", asked: Mapping[str, Any]) -> dict[str, Any]:
         seconds_max = self.limits.seconds_max
         line = orjson.dumps({**asked, "seconds_max": seconds_max}) + b"\n"
         try:

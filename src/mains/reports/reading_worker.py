@@ -1,6 +1,7 @@
 """One reading process: `python -m mains.reports.reading_worker`, a request a line on its input.
 
-It knows no database, no key and no setting. It ends when its input ends, or at its parent's death.
+It knows no database and no setting, and no key but that of a model, if one proposes. It ends
+when its input ends, or at its parent's death.
 """
 
 from __future__ import annotations
@@ -72,14 +73,14 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
 def _read(request: dict[str, Any]) -> None:
     # Imported with the first request: a worker that only starts is cheap.
     from mains.reports.documents import open_document
-    from mains.reports.reader.reader import read
+    from mains.reports.proposing.reading import proposer_in_worker, read
 
     content = Path(request["content"]).read_bytes()
     opened = _storable(
         open_document(content, name=request["name"], media_type=request["media_type"])
     )
     assert opened.sha256.endswith(request["digits"]), "ids are made of the content's own hash"
-    reading = read(opened)
+    reading = read(opened, proposer_in_worker(request.get("model")))
     if max(len(reading.claims), len(reading.relations)) > CLAIMS_MAX:
         raise DocumentTooLarge(f"the document has more than {CLAIMS_MAX:,} figures", limit="claims")
     folder = Path(request["folder"])

@@ -7,7 +7,8 @@ a quote: what a model makes of it is checked against the text, not believed.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import Final, Protocol
 
@@ -29,7 +30,8 @@ CHARACTERS_MAX: Final = 6_000
 REQUESTS_MAX: Final = 32
 """For one document; blocks beyond them are not sent, which is noted."""
 FAULTS_MAX: Final = 3
-"""After so many in a row a proposer asks no more."""
+"""After so many in a row a proposer rests."""
+REST_SECONDS: Final = 300.0
 
 Passage = Sequence[tuple[int, str]]
 """Blocks by their number in the document."""
@@ -63,26 +65,34 @@ class Proposer(Protocol):
 
 
 class ModelProposer:
-    """Proposes by a model; after some faults in a row it asks no more, so that a batch goes on."""
+    """Proposes by a model; after some faults in a row it rests, so that a batch goes on."""
 
-    def __init__(self, endpoint: ModelEndpoint) -> None:
+    def __init__(
+        self, endpoint: ModelEndpoint, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._endpoint = endpoint
+        self._clock = clock
         self._faults = 0
+        self._failed_at = 0.0
 
     def propose(self, passage: Passage) -> Proposals:
         """Ask the model once; raises ModelFault."""
-        if self._faults >= FAULTS_MAX:
+        if self._faults >= FAULTS_MAX and self._clock() < self._failed_at + REST_SECONDS:
             raise ModelFault("model_given_up", "The model failed before; it was not asked again.")
         try:
             proposals = parse(self._endpoint.complete(messages(passage), answer_schema()))
         except AnswerUnreadable as error:
-            self._faults += 1
+            self._failed()
             raise ModelFault("model_unreadable", f"It cannot be read: {error}.") from error
         except ModelFault:
-            self._faults += 1
+            self._failed()
             raise
         self._faults = 0
         return proposals
+
+    def _failed(self) -> None:
+        self._faults += 1
+        self._failed_at = self._clock()
 
 
 def messages(passage: Passage) -> list[Message]:

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
-from dataclasses import replace
-from functools import cache
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any, Final
 
 from mains.reports.documents.document import Document
 from mains.reports.reader import reader
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mains.reports.proposing.asking import Proposer
     from mains.reports.proposing.proposals import Proposals
 
+PROPOSERS_MAX: Final = 4
 DOCUMENT_SECONDS_MAX: Final = 120.0
 """After this time no further block of a document is sent: reading it must end in time."""
 
@@ -83,10 +84,30 @@ def proposer_of(settings: Settings) -> Proposer | None:
 
     Raises SetupMissing where they name it wrongly.
     """
+    return proposer_in_worker(model_for_worker(settings))
+
+
+def model_for_worker(settings: Settings) -> dict[str, Any] | None:
+    """Return what a reading process has to know of the model, as JSON; None where it is off.
+
+    It holds the key: for the process' own input only. Raises SetupMissing.
+    """
     if settings.model_url is None:
         return None
+    from mains.reports.proposing.endpoint import ModelSettings
+
+    named = ModelSettings.from_settings(settings)
+    return None if named is None else asdict(named)
+
+
+def proposer_in_worker(model: Mapping[str, Any] | None) -> Proposer | None:
+    """Return the proposer of what `model_for_worker` gave; equal models have one in a process."""
+    return None if model is None else _proposer(tuple(sorted(model.items())))
+
+
+@lru_cache(maxsize=PROPOSERS_MAX)
+def _proposer(model: tuple[tuple[str, Any], ...]) -> Proposer:
     from mains.reports.proposing.asking import ModelProposer
     from mains.reports.proposing.endpoint import ModelEndpoint, ModelSettings
 
-    named = ModelSettings.from_settings(settings)
-    return None if named is None else ModelProposer(ModelEndpoint(named))
+    return ModelProposer(ModelEndpoint(ModelSettings(**dict(model))))

@@ -170,7 +170,8 @@ def _beside(
             begin > 0
             and is_named(tokens[begin - 1])
             and begin - 1 not in taken
-            and (end - begin < NAME_TOKENS_MAX)
+            and end - begin < NAME_TOKENS_MAX
+            and pack.derive(speech_verbs).match(tokens, begin - 1) is None
         ):
             begin -= 1
         if end - begin >= 2 and _may_be_person(tokens, begin, end, pack):

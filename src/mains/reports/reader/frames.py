@@ -122,34 +122,27 @@ def triggers(sentence: Sentence, pack: Pack) -> tuple[Trigger, ...]:
 def _made(
     first: int, last: int, wordings: tuple[Wording, ...], tokens: Sequence[Token], pack: Pack
 ) -> list[Trigger]:
-    """Return the first wording whose second part follows in the clause, or all that link."""
+    """Return the first wording whose second part follows in the clause, else all whole ones."""
     links = [
         Trigger(first, last, held.predicate, held.form) for held in wordings if held.form in LINKS
     ]
+    whole: list[Trigger] = []
     for wording in wordings:
         if wording.form in LINKS:
             continue
         if wording.particle < 0:
-            return [Trigger(first, last, wording.predicate, wording.form), *links]
+            whole.append(Trigger(first, last, wording.predicate, wording.form))
+            continue
         particle = pack.derive(_particles)[wording.particle]
         for at in range(last, min(len(tokens), last + PARTICLE_REACH)):
             if tokens[at].text in BREAKS:
                 break
             closing = particle.match(tokens, at)
             if closing is not None and (wording.beyond or at > last):
-                return [
-                    Trigger(
-                        first,
-                        last,
-                        wording.predicate,
-                        wording.form,
-                        at,
-                        closing.last,
-                        wording.beyond,
-                    ),
-                    *links,
-                ]
-    return links
+                form, beyond = wording.form, wording.beyond
+                parted = Trigger(first, last, wording.predicate, form, at, closing.last, beyond)
+                return [parted, *links]
+    return [*whole, *links]
 
 
 def _is_noun(tokens: Sequence[Token], first: int, last: int, pack: Pack) -> bool:

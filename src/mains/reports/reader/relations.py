@@ -51,11 +51,16 @@ def in_sentence(marked: Marked, memory: Memory) -> list[Found]:
     """Return the relations of one sentence: stated by triggers, by offices, by what is said."""
     found: list[Found] = []
     topic = memory.topic
+    stated_at = -1
     for trigger, following in zip_longest(marked.triggers, marked.triggers[1:]):
         if _only_leads(trigger, following) or _is_inside(trigger, found):
             continue
+        if trigger.first == stated_at:
+            # Another sense of the same words has fitted already.
+            continue
         made, topic = stated(marked, trigger, topic)
         found.extend(made)
+        stated_at = trigger.first if made else stated_at
     found.extend(offices(marked))
     found.extend(said(marked, topic, found))
     memory.topic = main_subject(marked) or topic
@@ -70,7 +75,7 @@ def _only_leads(trigger: Trigger, following: Trigger | None) -> bool:
     return (
         trigger.predicate in PLANNING
         and following is not None
-        and following.first <= trigger.last + 1
+        and trigger.first < following.first <= trigger.last + 1
     )
 
 
