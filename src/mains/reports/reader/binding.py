@@ -12,8 +12,12 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from mains.reports.reader.binding_dates import bind_date, neutral_period
-from mains.reports.reader.binding_measures import MeasureChoice, measure_choices, stands_alone
-from mains.reports.reader.binding_measures import unit_classes
+from mains.reports.reader.binding_measures import (
+    MeasureChoice,
+    measure_choices,
+    stands_alone,
+    unit_classes,
+)
 from mains.reports.reader.binding_ranks import bind_rank
 from mains.reports.reader.binding_subjects import SubjectChoice, choose_subject, is_quiet
 from mains.reports.reader.calendars import Calendar

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from mains.reports.reader.figures import Quantity
 from mains.reports.reader.focus import PLACES, Focus
 from mains.reports.reader.lexicon import Link
 from mains.reports.reader.mentions import EntityMention, Known, MeasureCue

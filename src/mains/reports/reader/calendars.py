@@ -84,9 +84,10 @@ class Calendar:
     def _resolved(self, how: str, held: Iterable[PeriodMention]) -> str | None:
         same = SAME.fullmatch(how)
         if same is not None:
-            known = [m.period for m in held if m.is_complete and m.period] or [self._named]
-            if known[-1]:
-                return _shifted(known[-1], int(same.group(1)))
+            complete = [m.period for m in held if m.is_complete and m.period]
+            known = complete[-1] if complete else self._named
+            if known:
+                return _shifted(known, int(same.group(1)))
             how = f"{{year{same.group(1)}}}"
         if self.anchor_year is None or not SHIFTED.search(how):
             return None
@@ -112,7 +113,8 @@ def _dateline(scenes: Sequence[Scene]) -> str | None:
     body = [scene for scene in scenes if scene.block is BlockKind.BODY]
     for scene in body[:DATELINE_SENTENCES_MAX]:
         for mention in scene.periods:
-            if mention.period is not None and FULL_DATE.fullmatch(mention.period):
-                if not mention.point:
-                    return mention.period
+            if mention.point or mention.period is None:
+                continue
+            if FULL_DATE.fullmatch(mention.period):
+                return mention.period
     return None

@@ -158,14 +158,12 @@ class Focus:
     def _earlier(
         self, kinds: Collection[str], scene: Scene, *, same_paragraph: bool
     ) -> Topic | None:
-        steps = 0
-        for paragraph, mentions in reversed(self._before):
+        for steps, (paragraph, mentions) in enumerate(reversed(self._before), 1):
             if same_paragraph and paragraph != scene.sentence.paragraph:
                 return None
             held = [m for m in mentions if m.kind in kinds and m.known not in UNSURE]
             if held:
                 return Topic(held[0].id or "", held[0].kind, "paragraph")
-            steps += 1
             if steps >= SENTENCES_BACK_MAX and not same_paragraph:
                 return None
         return None

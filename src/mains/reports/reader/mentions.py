@@ -24,6 +24,8 @@ FUTURE_LETTERS_MIN: Final = 5
 QUOTED_NAME_TOKENS_MAX: Final = 5
 TITLE_TOKENS_MAX: Final = 9
 TITLED_KINDS: Final = frozenset({"programme", "event", "platform"})
+VARIANTS: Final = frozenset({"Lite", "Pro", "Max", "Mini", "Air", "Ultra"})
+VARIANT_LETTERS_MAX: Final = 2
 QUOTE_TOKENS_MAX: Final = 10
 OPENING: Final = {"“": "”", "«": "»", "《": "》", "「": "」", "„": "“", "‹": "›", '"': '"'}
 COMPANY_TAILS: Final = frozenset(
@@ -221,24 +223,31 @@ def _spaced(tokens: Sequence[Token], index: int) -> bool:
 
 
 def _version_end(tokens: Sequence[Token], last: int, *, hyphen_only: bool) -> int:
+    """Return where the version behind a name ends: R1, -7B, 5 Lite."""
     end = last
     while end < len(tokens) and end - last < NAME_TOKENS_MAX:
         glued = tokens[end].start == tokens[end - 1].end
-        if tokens[end].text == "-" and glued and end + 1 < len(tokens):
-            if not VERSION.fullmatch(tokens[end + 1].text):
-                break
-            end += 2
-        elif hyphen_only and end == last:
+        step = _version_step(tokens, end, glued=glued, is_behind=end > last)
+        if step == 0 or (hyphen_only and end == last and tokens[end].text != "-"):
             break
-        elif VERSION.fullmatch(tokens[end].text) and _is_version(tokens, end):
-            end += 1
-        elif end > last and glued and tokens[end].text[0].isalpha() and len(tokens[end].text) < 3:
-            end += 1
-        elif end > last and tokens[end].text in ("Lite", "Pro", "Max", "Mini", "Air", "Ultra"):
-            end += 1
-        else:
-            break
+        end += step
     return end
+
+
+def _version_step(tokens: Sequence[Token], at: int, *, glued: bool, is_behind: bool) -> int:
+    """Return how many tokens at `at` go on with a version; 0 where it ends."""
+    text = tokens[at].text
+    if text == "-" and glued:
+        follows = at + 1 < len(tokens) and VERSION.fullmatch(tokens[at + 1].text)
+        return 2 if follows else 0
+    if VERSION.fullmatch(text) and _is_version(tokens, at):
+        return 1
+    return 1 if is_behind and _is_variant(text, glued=glued) else 0
+
+
+def _is_variant(text: str, *, glued: bool) -> bool:
+    """Whether a word behind a version still belongs to the name: 60B, 5 Lite."""
+    return text in VARIANTS or (glued and text[0].isalpha() and len(text) <= VARIANT_LETTERS_MAX)
 
 
 def _is_version(tokens: Sequence[Token], at: int) -> bool:
@@ -311,9 +320,12 @@ def _by_looks(tokens: Sequence[Token], *, capital_nouns: bool) -> Iterator[Entit
             if close > index + 1 and tokens[index + 1].text[0].isupper():
                 yield _shaped(tokens, index + 1, close)
                 end = close
-        elif end > index and _is_name(tokens[index:end], foreign=foreign, alone=capital_nouns):
-            if index > 0 or foreign:
-                yield _shaped(tokens, index, end)
+        elif (
+            end > index
+            and (index > 0 or foreign)
+            and _is_name(tokens[index:end], foreign=foreign, alone=capital_nouns)
+        ):
+            yield _shaped(tokens, index, end)
         index = max(end, index + 1)
 
 

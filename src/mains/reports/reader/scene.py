@@ -119,10 +119,9 @@ class Scene:
     @cached_property
     def figure_tokens(self) -> frozenset[int]:
         """The token indices inside quantities and periods."""
-        held: set[int] = set()
-        for figure in (*self.quantities, *self.periods):
-            held.update(range(figure.first, figure.last))
-        return frozenset(held)
+        spans = [(quantity.first, quantity.last) for quantity in self.quantities]
+        spans += [(period.first, period.last) for period in self.periods]
+        return frozenset(index for first, last in spans for index in range(first, last))
 
     @cached_property
     def source_tokens(self) -> frozenset[int]:
