@@ -1,4 +1,4 @@
-"""`make demo`: the main job from price to receipt, by the commands that a user types.
+"""`make demo`: a job from price to receipt, then reports from text to programme, all as typed.
 
 Everything that is shown is asserted too; the last line is one JSON object.
 """
@@ -7,67 +7,21 @@ import base64
 import json
 import os
 import re
-import shlex
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, Final
 
+from mains.daemon.demo_reports import reports
+from mains.daemon.demo_shell import EXAMPLES, FOLDER, Shell, say
 from mains.settings import Settings
 
-FOLDER: Final = Path(".mains/demo")
-EXAMPLES: Final = Path("examples")
 ACCURACY_LEAST: Final = 0.9
 WAIT_SECONDS_MAX: Final = 180
 REFUSED_CODE: Final = 6
 _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-
-
-@dataclass(frozen=True, slots=True)
-class Shell:
-    """Types commands as a user would, in an installation of its own."""
-
-    environment: dict[str, str]
-
-    def type(self, *arguments: str, code: int = 0) -> str:
-        """Print a command and what it answers while it runs; return the answer."""
-        print(f"\n$ mains {shlex.join(arguments)}", flush=True)
-        process = subprocess.Popen(
-            self._command(arguments),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            env=self.environment,
-        )
-        assert process.stdout is not None
-        parts = []
-        while part := os.read(process.stdout.fileno(), 65_536):
-            text = part.decode("utf-8", "replace")
-            parts.append(text)
-            print(text, end="", flush=True)
-        found = process.wait()
-        assert found == code, f"mains {shlex.join(arguments)} ended with {found}, not {code}"
-        return "".join(parts)
-
-    def ask(self, *arguments: str) -> Any:  # noqa: ANN401
-        """Return a command's JSON answer, unseen."""
-        done = subprocess.run(
-            self._command((*arguments, "--json")),
-            capture_output=True,
-            env=self.environment,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr.decode()
-        return json.loads(done.stdout)
-
-    def _command(self, arguments: tuple[str, ...]) -> list[str]:
-        return [sys.executable, "-m", "mains.cli.main", *arguments]
 
 
 def main() -> None:
@@ -83,6 +37,8 @@ def main() -> None:
         cancelled = long(shell)
         nowhere(shell)
         audit(shell)
+        read = reports(shell)
+        audit(shell)
         shell.type("down")
     print(
         "\n"
@@ -93,6 +49,7 @@ def main() -> None:
                 **result,
                 "refused": refused,
                 "cancelled_charged": cancelled,
+                "reports": read,
             }
         )
     )
@@ -232,10 +189,6 @@ def wait(condition: Callable[[], bool], what: str) -> None:
     while not condition():
         assert time.monotonic() < deadline, f"not within {WAIT_SECONDS_MAX} s: {what}"
         time.sleep(0.2)
-
-
-def say(text: str) -> None:
-    print(f"\n--- {text}", flush=True)
 
 
 @contextmanager
