@@ -1,6 +1,7 @@
 """Everything is wired here, once: the API's parts over one database and one set of keys."""
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from mains.blobs import Store
@@ -13,7 +14,6 @@ from mains.parties import keyfiles
 from mains.quotes.rules import Load
 from mains.reports.door import ReportsWired
 from mains.reports.library import Shelf
-from mains.reports.proposing.reading import model_for_worker
 from mains.reports.reading_pool import ReadingLimits, ReadingPool
 from mains.settings import Settings
 from mains.wire import dsse
@@ -54,8 +54,18 @@ def _shelf(database: Database, settings: Settings) -> Shelf:
     return Shelf(
         database=database,
         contents=Store.open(f"{url.rstrip('/')}/reports" if url else settings.home / "reports"),
-        reading=ReadingPool(limits, model=model_for_worker(settings)),
+        reading=ReadingPool(limits, model=_model(settings)),
         incoming=settings.home / "incoming",
         document_bytes_max=settings.report_bytes_max,
         organisation_bytes_max=settings.reports_bytes_max,
     )
+
+
+def _model(settings: Settings) -> dict[str, Any] | None:
+    """Return what reading processes have to know of a model that proposes; None where it is off."""
+    if settings.model_url is None:
+        return None
+    # Loads the readers, which only an instance with a model may spare the memory for.
+    from mains.reports.proposing.reading import model_for_worker
+
+    return model_for_worker(settings)

@@ -189,9 +189,7 @@ class ReportsClient:
             "status": status,
             "document": document,
         }
-        return self._connection.call(
-            "GET", "/reports/exports", parameters=asked, repeat=True
-        )
+        return self._connection.call("GET", "/reports/exports", parameters=asked, repeat=True)
 
     def review(self, request: ReviewRequest) -> ReviewView:
         """Decide about a claim, once, however often it is sent; the request's id sees to that."""
