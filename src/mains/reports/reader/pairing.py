@@ -50,9 +50,7 @@ def _same_place(claims: Sequence[Claim], draft: Draft) -> str | None:
     return next((c.id for c in claims if (c.start, c.end) == (draft.start, draft.end)), None)
 
 
-def _restated(
-    claims: Sequence[Claim], drafts: Sequence[Draft]
-) -> Iterator[tuple[Claim, Claim]]:
+def _restated(claims: Sequence[Claim], drafts: Sequence[Draft]) -> Iterator[tuple[Claim, Claim]]:
     held: dict[tuple[str | None, str | None, str], list[tuple[Claim, Draft]]] = {}
     for claim, draft in zip(claims, drafts, strict=True):
         if claim.measure is None or claim.subject is None or draft.is_neutral:
