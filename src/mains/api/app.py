@@ -105,11 +105,11 @@ def application(wired: JobsWired, *, background: Lifespan | None = None) -> Fast
         jobs.router,
         agents.router,
         reports.router,
-        console.router,
         drafts.router,
         live.router,
     ):
         app.include_router(slice_router)
+    console.install(app)
     install_problem_details(app)
     app.add_middleware(BodyLimit)
     app.state.metrics = Metrics()

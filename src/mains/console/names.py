@@ -20,7 +20,7 @@ def name_of(subject: str, language: str, *, otherwise: str) -> str:
     """Return a subject's name in a language, in any, or the words of its id."""
     if territory := _territories().get(subject):
         return str(Locale.parse(language).territories[territory])
-    known = _names().get(subject, {})
+    known = all_names().get(subject, {})
     for code in (language, ANY_LANGUAGE, otherwise):
         if code in known:
             return known[code]
@@ -46,7 +46,8 @@ def named(text: str) -> Sequence[str]:
 
 
 @cache
-def _names() -> Mapping[str, Mapping[str, str]]:
+def all_names() -> Mapping[str, Mapping[str, str]]:
+    """Return the names of subjects by their ids, one for each language that has one."""
     return {
         entity.id: {
             language: plain[0]

@@ -4,15 +4,16 @@ from collections.abc import Mapping
 from typing import Annotated, Final
 from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Depends, FastAPI, Path, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, Response
 
 from mains.console import pages
 from mains.console.beside import EXPORTS, FORMATS, Asked, beside, feeds
-from mains.console.catalogue import choose
+from mains.console.catalogue import Catalogue, choose
 from mains.console.interface import Interface
-from mains.console.names import named
+from mains.console.kept import Kept
+from mains.console.names import all_names, named
 from mains.console.static_files import PREFIX, static_files
 from mains.db import Transaction
 from mains.parties.door import NowDependency, TransactionDependency
@@ -60,11 +61,34 @@ Offset = Annotated[int, Query(alias="from", ge=0, le=SUBJECTS_OFFSET_MAX)]
 ClaimPath = Annotated[str, Path(pattern=r"^[0-9a-f]{16}$")]
 
 
+def install(app: FastAPI) -> None:
+    """Put the pages into an application."""
+    app.state.kept = Kept()
+    app.include_router(router)
+
+
 async def _interface(
     request: Request, lang: Annotated[str | None, Query(max_length=35)] = None
 ) -> Interface:
-    chosen = choose(lang, request.headers.get("accept-language", ""))
+    """Return the interface; the first one reads catalogues, names and files, in a thread."""
+    accepted = request.headers.get("accept-language", "")
+    chosen = await run_in_threadpool(_chosen, lang, accepted)
     return Interface(chosen, asked=chosen.code if lang else None)
+
+
+def _chosen(asked: str | None, accepted: str) -> Catalogue:
+    all_names()
+    static_files()
+    return choose(asked, accepted)
+
+
+async def _kept(request: Request) -> Kept:
+    kept = request.app.state.kept
+    assert isinstance(kept, Kept)
+    return kept
+
+
+KeptDependency = Annotated[Kept, Depends(_kept)]
 
 
 InterfaceDependency = Annotated[Interface, Depends(_interface)]
@@ -76,6 +100,8 @@ async def overview(
     request: Request,
     ui: InterfaceDependency,
     tx: TransactionDependency,
+    kept: KeptDependency,
+    now: NowDependency,
     q: Words = "",
     measure: Words = "",
     language: Words = "",
@@ -89,18 +115,22 @@ async def overview(
         measure=measure or None,
         language=language or None,
     )
-    found = await public.subjects(tx, search, limit=SUBJECTS_PAGE, offset=offset)
+    found = await kept.get(
+        (search, offset),
+        lambda: public.subjects(tx, search, limit=SUBJECTS_PAGE, offset=offset),
+        now=now,
+    )
     shown = offset + len(found.subjects)
     pager = pages.Pager(found=found.found, following=shown if shown < found.found else None)
     if _is_part(request):
         return _answer(request, pages.found_subjects(ui, search=search, found=found, pager=pager))
-    filters = pages.Filters(
-        measures=await public.measures(tx), languages=await public.languages(tx)
-    )
     page = pages.overview(
         ui,
-        totals=await public.totals(tx),
-        filters=filters,
+        totals=await kept.get("totals", lambda: public.totals(tx), now=now),
+        filters=pages.Filters(
+            measures=await kept.get("measures", lambda: public.measures(tx), now=now),
+            languages=await kept.get("languages", lambda: public.languages(tx), now=now),
+        ),
         search=search,
         found=found,
         pager=pager,
@@ -180,8 +210,8 @@ async def export(
     if name not in FORMATS:
         return _nothing(request, ui)
     cited = await public.cited(tx, subject, limit=EXPORTED_MAX)
-    page = request.url_for("subject", subject_id=subject).replace(query="")
-    asked = Asked(subject=subject, address=str(request.url), page=str(page))
+    page = f"{str(request.base_url).rstrip('/')}/reports/subjects/{quote(subject, safe=':')}"
+    asked = Asked(subject=subject, address=str(request.url), page=page)
     text = await run_in_threadpool(FORMATS[name].write, cited, asked)
     return _answer(request, text, media_type=FORMATS[name].media_type)
 

@@ -84,14 +84,23 @@ ORDER BY claims DESC, subject
 LIMIT %(limit)s OFFSET %(offset)s;
 
 -- name: conflicts_of
-SELECT s.subject, count(DISTINCT e.id) AS conflicts
-FROM reports.standing AS s
-JOIN reports.edge AS e ON s.claim_id IN (e.a, e.b) AND e.relation = 'conflict'
-JOIN reports.standing AS o ON o.claim_id = CASE WHEN e.a = s.claim_id THEN e.b ELSE e.a END
-WHERE s.subject = ANY(%(subjects)s)
-    AND s.public AND s.status = 'accepted' AND s.duplicate_of IS NULL
-    AND o.public AND o.status = 'accepted' AND o.duplicate_of IS NULL
-GROUP BY s.subject;
+SELECT found.subject, count(DISTINCT found.id) AS conflicts
+FROM (
+    SELECT a.subject, e.id, e.b AS other
+    FROM reports.standing AS a
+    JOIN reports.edge AS e ON e.a = a.claim_id AND e.relation = 'conflict'
+    WHERE a.subject = ANY(%(subjects)s)
+        AND a.public AND a.status = 'accepted' AND a.duplicate_of IS NULL
+    UNION ALL
+    SELECT b.subject, e.id, e.a AS other
+    FROM reports.standing AS b
+    JOIN reports.edge AS e ON e.b = b.claim_id AND e.relation = 'conflict'
+    WHERE b.subject = ANY(%(subjects)s)
+        AND b.public AND b.status = 'accepted' AND b.duplicate_of IS NULL
+) AS found
+JOIN reports.standing AS o ON o.claim_id = found.other
+WHERE o.public AND o.status = 'accepted' AND o.duplicate_of IS NULL
+GROUP BY found.subject;
 
 -- name: measures_of
 SELECT s.measure, count(*) AS claims
