@@ -21,6 +21,7 @@ from mains.reports.reader.text import Sentence
 NAME_TOKENS_MAX: Final = 5
 HAN_NAME_TOKENS: Final = (3, 2)
 PERSON: Final = "person"
+LOOKS: Final = "looks"
 NAME_JOINTS: Final = "-‑·.'’&"
 
 
@@ -28,7 +29,8 @@ NAME_JOINTS: Final = "-‑·.'’&"
 class End:
     """A subject or object: token indices [first, last) of its sentence, its id if it has one.
 
-    `by` says how it was found: name, person, coreference, pronoun, phrase, dropped.
+    `by` says how it was found: name, person, coreference, phrase, dropped, or looks: a name that no
+    pack knows, with nothing beside it that says what it is.
     """
 
     first: int
@@ -104,6 +106,7 @@ def named_ends(scene: Scene, memory: Memory) -> list[End]:
         if id_ is not None:
             text = _text(scene.sentence, mention.first, mention.last)
             by = "coreference" if stands_in else "name"
+            by = LOOKS if mention.known is Known.LOOKS else by
             held.append(End(mention.first, mention.last, text, id_, by))
             memory.note(held[-1])
     return sorted(held, key=lambda end: end.first)

@@ -99,24 +99,23 @@ def triggers(sentence: Sentence, pack: Pack) -> tuple[Trigger, ...]:
     tokens = sentence.tokens
     while index < len(tokens):
         match = words.match(tokens, index)
-        made = (
-            []
-            if match is None
-            else [
-                trigger
-                for trigger in _made(match.first, match.last, match.payload, tokens, pack)
-                if trigger.predicate not in needed or needed[trigger.predicate].find(tokens)
-                if trigger.form != "verbs" or not _is_noun(tokens, index, match.last, pack)
-            ]
-        )
-        closings = [(held.close, held.close_last) for held in found if held.close is not None]
-        found.extend(
+        if match is None or _is_closing(found, index):
+            index += 1
+            continue
+        made = [
             trigger
-            for trigger in made
-            if not any(first <= trigger.first < (last or 0) for first, last in closings)
-        )
+            for trigger in _made(match.first, match.last, match.payload, tokens, pack)
+            if trigger.predicate not in needed or needed[trigger.predicate].find(tokens)
+            if trigger.form != "verbs" or not _is_noun(tokens, index, match.last, pack)
+        ]
+        found.extend(made)
         index = made[0].last if made and made[0].form not in LINKS else index + 1
     return tuple(found)
+
+
+def _is_closing(found: Sequence[Trigger], index: int) -> bool:
+    """Whether the token belongs to the second part of a trigger found before."""
+    return any(held.close is not None and held.close <= index < held.all_last for held in found)
 
 
 def _made(

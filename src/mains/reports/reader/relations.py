@@ -13,7 +13,7 @@ from itertools import zip_longest
 from typing import Final
 
 from mains.reports.packs.predicates import predicate_rules
-from mains.reports.reader.ends import Memory, named_ends
+from mains.reports.reader.ends import LOOKS, Memory, named_ends
 from mains.reports.reader.frames import Marked, Trigger, triggers
 from mains.reports.reader.scene import Scene
 from mains.reports.reader.speaking import offices, said, speaker_of, spoken
@@ -64,7 +64,7 @@ def in_sentence(marked: Marked, memory: Memory) -> list[Found]:
     found.extend(offices(marked))
     found.extend(said(marked, topic, found))
     memory.topic = main_subject(marked) or topic
-    speaker = speaker_of(marked, memory.topic)
+    speaker = speaker_of(marked, memory.topic) if found else None
     if speaker is not None:
         found = [spoken(held, speaker) for held in found]
     return found
@@ -108,7 +108,9 @@ def _relation(
     if figure is not None:
         notes.append(f"figure {figure.id}")
     weak = block is BlockKind.RELATED or (
-        found.subject.by == "dropped" and found.subject.id is None
+        (found.subject.by == "dropped"
+        and found.subject.id is None)
+        or LOOKS in (found.subject.by, found.object.by)
     )
     return Relation(
         id=identify(sha256, "relation", start, end, subject, found.predicate, target),

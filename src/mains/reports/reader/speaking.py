@@ -27,9 +27,9 @@ SPEAKERS: Final = (PERSON, "org", "city", "country", "region", "union")
 
 def offices(marked: Marked) -> Iterator[Found]:
     """Who holds which office: the noun phrase of the office beside a person's name."""
-    roles = marked.pack.derive(role_words)
-    found = roles.find(marked.tokens)
-    for person in (end for end in marked.ends if end.by == PERSON):
+    people = [end for end in marked.ends if end.by == PERSON]
+    found = marked.pack.derive(role_words).find(marked.tokens) if people else []
+    for person in people:
         for match in found:
             if match.last <= person.first and match.first >= person.first - ROLE_WORDS_MAX:
                 between = marked.tokens[match.first : person.first]

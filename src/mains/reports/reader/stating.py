@@ -8,7 +8,7 @@ from typing import Final
 
 from mains.reports.packs import Pack, PhraseMatcher, TokenKind
 from mains.reports.packs.predicates import predicate_rules, predicate_words
-from mains.reports.reader.ends import PERSON, End
+from mains.reports.reader.ends import LOOKS, PERSON, End
 from mains.reports.reader.frames import (
     BREAKS,
     COMMAS,
@@ -110,7 +110,7 @@ def _linked(marked: Marked, trigger: Trigger) -> Iterator[Found]:
     rule = predicate_rules()[trigger.predicate]
     before = next((end for end in marked.ends if end.last == trigger.first), None)
     after = next((end for end in marked.ends if end.first == trigger.last), None)
-    if before is None or after is None:
+    if before is None or after is None or LOOKS in (before.by, after.by):
         return
     subject, object_ = (before, after) if trigger.form == "links" else (after, before)
     if _fits(subject, rule.subjects, named=True) and _fits(object_, rule.objects, named=True):
