@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Final
+from typing import Final, assert_never
 
 from mains.errors import RequestInvalid, StateConflict
 from mains.reports.values import NEUTRAL_MEASURES
@@ -56,6 +56,8 @@ def decided(
             corrected = ClaimFields.model_validate({**dict(now_stands.fields), **fields})
             check_fields(corrected)
             return _accepted(corrected)
+        case _:
+            assert_never(decision)
 
 
 def check_fields(fields: ClaimFields) -> None:
