@@ -67,6 +67,23 @@ def test_words_that_restrict_nothing_leave_the_scope_alone() -> None:
     assert kinds(a, a_claim("120", doc=SOUTH, scope="generative models")) == ["same"]
 
 
+def test_the_name_of_the_field_restricts_only_what_is_worth_or_grows() -> None:
+    assert kinds(a_claim("120", scope="AI sector"), a_claim("120", doc=SOUTH)) == ["same"]
+    growth = {"measure": "growth_rate", "unit": "percent"}
+    sector, digital = (
+        a_claim("12", scope=scope, **growth) for scope in ("AI sector", "digital economy")
+    )
+    assert kinds(sector, digital) == ["scope_differs"]
+
+
+def test_a_rate_of_something_unsaid_is_compared_by_its_digits_alone() -> None:
+    growth = {"measure": "growth_rate", "unit": "percent"}
+    sector = a_claim("12.4", scope="AI sector", **growth)
+    assert kinds(sector, a_claim("12.4", doc=SOUTH, **growth)) == ["same"]
+    assert kinds(sector, a_claim("15.9", doc=SOUTH, **growth)) == []
+    assert kinds(a_claim("12", **growth), a_claim("12", doc=SOUTH, **growth)) == []
+
+
 # Times
 
 
@@ -99,6 +116,15 @@ def test_what_never_changes_contradicts_whatever_the_order() -> None:
 def test_a_scope_that_is_closed_never_changes() -> None:
     a = a_claim("44", scope="first wave")
     assert kinds(a, a_claim("47", doc=SOUTH, scope="first wave")) == ["conflict"]
+
+
+def test_figures_that_are_far_apart_are_hardly_of_one_thing() -> None:
+    same_time = {"doc": SOUTH, "period": "2025"}
+    assert code(a_claim("52", period="2025"), a_claim("2630", **same_time)) is Code.TOO_FAR
+    assert code(a_claim("52"), a_claim("2630", doc=SOUTH)) is Code.TOO_FAR
+    place = {"measure": "rank_registered_models", "unit": "ordinal", "period": "2025"}
+    assert kinds(a_claim("1", **place), a_claim("2", doc=SOUTH, **place)) == ["conflict"]
+    assert code(a_claim("1", **place), a_claim("5", doc=SOUTH, **place)) is Code.TOO_FAR
 
 
 def test_documents_of_unknown_time_contradict() -> None:
@@ -153,9 +179,10 @@ def test_a_dated_and_an_undated_figure_that_agree_are_the_same() -> None:
 
 
 def test_parts_of_one_year_are_two_growths_and_no_update() -> None:
-    half = a_claim("15", measure="growth_rate", unit="percent", period="2025-H1")
-    other = a_claim("21", measure="growth_rate", unit="percent", period="2025-H2")
-    year = a_claim("18", measure="growth_rate", unit="percent", period="2025", doc=SOUTH)
+    growth = {"measure": "growth_rate", "unit": "percent", "scope": "core sector"}
+    half = a_claim("15", period="2025-H1", **growth)
+    other = a_claim("21", period="2025-H2", **growth)
+    year = a_claim("18", period="2025", doc=SOUTH, **growth)
     assert kinds(half, other) == kinds(half, year) == ["scope_differs"]
 
 
@@ -197,7 +224,7 @@ def test_a_single_digit_is_no_rounding() -> None:
 def test_guesses_that_are_near_do_not_contradict() -> None:
     a = money("260", bound=Bound.ABOUT)
     assert kinds(a, money("240", bound=Bound.ABOUT, doc=SOUTH)) == ["compatible_bounds"]
-    assert kinds(a, money("140", bound=Bound.ABOUT, doc=SOUTH)) == ["conflict"]
+    assert kinds(a, money("180", bound=Bound.ABOUT, doc=SOUTH)) == ["conflict"]
 
 
 def test_bounds_that_leave_room_are_compatible() -> None:
@@ -279,8 +306,9 @@ def test_events_without_a_name_may_be_two_events() -> None:
 
     assert kinds(round_("10"), round_("30", doc=SOUTH)) == ["scope_differs"]
     assert kinds(round_("10"), round_("10", doc=SOUTH)) == ["same"]
+    assert kinds(round_("10", bound=Bound.MORE_THAN), round_("30")) == ["scope_differs"]
     series = {"scope": "series C"}
-    assert kinds(round_("10", **series), round_("30", doc=SOUTH, **series)) == ["conflict"]
+    assert kinds(round_("20", **series), round_("30", doc=SOUTH, **series)) == ["conflict"]
 
 
 def test_a_level_and_its_change_in_points_are_set_apart_within_a_document() -> None:

@@ -14,6 +14,11 @@ ABOUT_MIN: Final = Decimal("0.005")
 NEAR: Final = Decimal("0.1")
 """Two figures this near are read as one, more or less exactly said."""
 
+DISPUTE_TIMES_MAX: Final = Decimal(2)
+"""Reports of one thing that contradict each other still resemble each other; what is further apart
+is of two things, whatever its scope seems to be."""
+CHANGE_TIMES_MAX: Final = Decimal(4)
+"""What no period dates has hardly grown by more from one report to another."""
 ROUNDED_DIGITS_MIN: Final = 2
 
 LOWER: Final = frozenset({Bound.MORE_THAN, Bound.AT_LEAST})
@@ -71,6 +76,12 @@ def interval_of(value: Decimal, bound: Bound) -> Interval:
 def are_near(a: Decimal, b: Decimal) -> bool:
     """Whether a reader takes one for a rounding of the other."""
     return abs(a - b) <= NEAR * max(abs(a), abs(b))
+
+
+def are_comparable(a: Decimal, b: Decimal, times_max: Decimal) -> bool:
+    """Whether the larger is no more than so many times the smaller."""
+    small, large = sorted((abs(a), abs(b)))
+    return large <= times_max * small
 
 
 def is_rounding(exact: Decimal, rounded: Decimal) -> bool:

@@ -24,6 +24,7 @@ class Code(StrEnum):
     LATER_THAN_DATED = "later_than_dated"
     OTHER_MODALITY = "other_modality"
     OTHER_SCOPE = "other_scope"
+    TOO_FAR = "too_far"
     OTHER_PERIOD = "other_period"
     OTHER_EVENT = "other_event"
     OTHER_UNIT = "other_unit"
@@ -76,6 +77,9 @@ SENTENCES = {
     + ": {a}, then {b}; only one is dated, {a_doc} speaks of {a_now}, {b_doc} of {b_now}.",
     Code.OTHER_MODALITY: WHAT + ": {a} is {a_modality}, {b} is {b_modality}.",
     Code.OTHER_SCOPE: WHAT + ": {a} and {b} are not of the same scope.",
+    Code.TOO_FAR: WHAT
+    + ": {a} and {b} are so far apart that they are hardly of one thing; no text "
+    "says what sets them apart.",
     Code.OTHER_PERIOD: WHAT + ": {a} and {b} are of different times; neither updates the other.",
     Code.OTHER_EVENT: WHAT + ": {a} and {b} may be of two events; no text says of which.",
     Code.OTHER_UNIT: WHAT + ": {a} is in {a_unit}, {b} in {b_unit}: a level against its change.",

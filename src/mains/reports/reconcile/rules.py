@@ -12,7 +12,11 @@ from typing import Final
 from mains.reports.reconcile import never
 from mains.reports.reconcile.facts import DATE, YEAR_DAYS_MAX
 from mains.reports.reconcile.intervals import (
+    CHANGE_TIMES_MAX,
+    DISPUTE_TIMES_MAX,
     LOWER,
+    UPPER,
+    are_comparable,
     are_near,
     is_rounding,
     significant_digits,
@@ -22,6 +26,7 @@ from mains.reports.reconcile.reasons import Code, Verdict
 from mains.reports.reconcile.sides import Side, as_original
 from mains.reports.reconcile.vocabulary import (
     is_fixed,
+    is_general,
     is_only_ranked,
     nouns_of,
     parts,
@@ -72,6 +77,8 @@ def _one_measure(a: Side, b: Side) -> Verdict | None:
         return _dates(a, b)
     if a.number is None or b.number is None:
         return None
+    if is_general(a.measure) and not (a.scope.words and b.scope.words):
+        return _of_something(a, b)
     if a.scope.words != b.scope.words:
         return _other_scope(a, b)
     return _in_time(a, b)
@@ -171,6 +178,14 @@ def _other_scope(a: Side, b: Side) -> Verdict | None:
     return _differ(a, b, Code.OTHER_SCOPE)
 
 
+def _of_something(a: Side, b: Side) -> Verdict | None:
+    """Compare rates and shares of which no scope says what they are of: digits alone can tell."""
+    is_telling = a.number == b.number and a.claim.bound is b.claim.bound
+    if not is_telling or len(significant_digits(a.number or Decimal(0))) < TELLING_DIGITS_MIN:
+        return None
+    return Verdict(EdgeKind.SAME, a, b, Code.SAME_DIGITS)
+
+
 def _in_time(a: Side, b: Side) -> Verdict | None:
     if a.time is not None and b.time is not None:
         if is_one_time(a.time, b.time):
@@ -215,16 +230,30 @@ def _may_be_old(older: Side, newer: Side) -> bool:
 
 def _undated(a: Side, b: Side) -> Verdict | None:
     if a.measure in words().events and not a.scope.words:
-        return _by_value(a, b, Code.SAME) or _differ(a, b, Code.OTHER_EVENT)
+        return _one_event(a, b) or _differ(a, b, Code.OTHER_EVENT)
     ordered = None if is_fixed(a.measure, a.scope) else _by_document(a, b)
     if ordered is not None and ordered[0].claim.bound in LOWER and _is_more(*ordered):
-        return Verdict(EdgeKind.UPDATE, *ordered, Code.LATER_DOCUMENT)
+        return _later_document(*ordered)
     found = _by_value(a, b, Code.SAME)
     if found is not None:
         return found
     if ordered is not None and _moves(*ordered):
-        return Verdict(EdgeKind.UPDATE, *ordered, Code.LATER_DOCUMENT)
+        return _later_document(*ordered)
     return _exclude(a, b, Code.EXCLUDE_FIXED)
+
+
+def _later_document(older: Side, newer: Side) -> Verdict | None:
+    assert older.number is not None and newer.number is not None
+    if not (older.is_rank or are_comparable(older.number, newer.number, CHANGE_TIMES_MAX)):
+        return _differ(older, newer, Code.TOO_FAR)
+    return Verdict(EdgeKind.UPDATE, older, newer, Code.LATER_DOCUMENT)
+
+
+def _one_event(a: Side, b: Side) -> Verdict | None:
+    """Take two nameless events for one only where their figures agree, or are one range."""
+    found = _by_value(a, b, Code.SAME)
+    is_room = found is not None and found.code is Code.BOUNDS_MEET
+    return None if is_room else found
 
 
 def _by_document(a: Side, b: Side) -> tuple[Side, Side] | None:
@@ -248,7 +277,9 @@ def _by_value(a: Side, b: Side, code: Code) -> Verdict | None:
         is_dropped = exact.scope.is_headline and loose.claim.bound is not Bound.ABOUT
         if not is_dropped and are_near(a.number, b.number) and _is_more_exact(exact, loose):
             return Verdict(EdgeKind.REFINES, exact, loose, Code.MORE_EXACT)
-    is_range = _in_one_document(a, b) and (a.claim.bound in LOWER) != (b.claim.bound in LOWER)
+    bounds = (a.claim.bound, b.claim.bound)
+    is_range = _in_one_document(a, b) and any(each in LOWER for each in bounds)
+    is_range = is_range and any(each in UPPER for each in bounds)
     reason = Code.RANGE if is_range else Code.BOUNDS_MEET
     return Verdict(EdgeKind.COMPATIBLE_BOUNDS, a, b, reason)
 
@@ -304,7 +335,17 @@ def _exclude(a: Side, b: Side, code: Code) -> Verdict | None:
         return None
     if _in_one_document(a, b) and a.claim.speaker == b.claim.speaker:
         return None
+    if not _is_dispute(a, b):
+        return _differ(a, b, Code.TOO_FAR)
     return Verdict(EdgeKind.CONFLICT, a, b, code)
+
+
+def _is_dispute(a: Side, b: Side) -> bool:
+    if a.number is None or b.number is None:
+        return True
+    if a.is_rank:
+        return abs(a.number - b.number) <= 1
+    return are_comparable(a.number, b.number, DISPUTE_TIMES_MAX)
 
 
 def _variants(a: Side, b: Side) -> Verdict | None:

@@ -49,6 +49,7 @@ class Words(BaseModel):
     headlines: tuple[str, ...]
     idle_phrases: tuple[str, ...]
     idle_words: frozenset[str]
+    field_words: tuple[str, ...]
     synonyms: Mapping[str, str]
     kinds: Mapping[str, tuple[str, ...]]
     variants: Mapping[str, Variant]
@@ -91,9 +92,15 @@ def scope_of(scope: str | None, subject: str | None, measure: str | None) -> Sco
     for phrase in words().idle_phrases:
         text = re.sub(rf"\b{re.escape(phrase)}\b", " ", text)
     kind = (subject or "").partition(":")[0]
-    dropped = {_stem(word) for word in words().kinds.get(kind, ())} | measure_words(measure)
+    idle = words().kinds.get(kind, ()) + (words().field_words if not _has_sectors(measure) else ())
+    dropped = {_stem(word) for word in idle} | measure_words(measure)
     kept = {_stem(word) for word in re.findall(r"\w+", text) if word not in words().idle_words}
     return Scope(frozenset(kept - dropped), is_headline)
+
+
+def _has_sectors(measure: str | None) -> bool:
+    growth = words().growth
+    return measure == growth.measure or measure in growth.of
 
 
 @lru_cache(maxsize=SCOPES_KEPT_MAX)
@@ -129,6 +136,12 @@ def is_only_ranked(measure: str) -> bool:
     """Whether reports rank the thing and never count it, so that no count of it can be compared."""
     rule = measure_rules().get(measure)
     return rule is not None and rule.rank_only
+
+
+def is_general(measure: str) -> bool:
+    """Whether the measure means nothing without a scope: a growth or a share, of anything."""
+    rule = measure_rules().get(measure)
+    return rule is not None and rule.general
 
 
 def is_fixed(measure: str, scope: Scope) -> bool:
