@@ -5,11 +5,13 @@ REPORTS=folder has further reports read beside the repository's own.
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, Final
 
 from mains.daemon.demo_shell import EXAMPLES, Shell, say
 
 TEXTS: Final = EXAMPLES / "reports" / "texts"
+ARTICLES: Final = frozenset({".txt", ".html", ".htm", ".pdf"})
 COMPARED: Final = (
     ("city:hangzhou", "registered_models"),
     ("city:shenzhen", "registered_models"),
@@ -37,10 +39,9 @@ def reports(shell: Shell) -> dict[str, Any]:
 
 def read(shell: Shell) -> None:
     say("Second act. Reports in eight languages become claims, each with its sentence.")
-    folders = [str(TEXTS)]
+    shell.type("read", str(TEXTS), *OFFICE)
     if further := shell.environment.get("REPORTS"):
-        folders.append(further)
-    shell.type("read", *folders, *OFFICE)
+        shell.type("read", *articles(Path(further)), *OFFICE)
     again = shell.ask("read", str(TEXTS), *OFFICE)
     assert all(each["replayed"] for each in again), "a report that was read is not read again"
     languages = {code for each in again for code in each["document"]["languages"]}
@@ -118,6 +119,13 @@ def figures(shell: Shell) -> dict[str, Any]:
         "edges": len(shell.ask("claims", "edges", *limit)),
         "queue": len(shell.ask("claims", "queue", *limit)),
     }
+
+
+def articles(folder: Path) -> list[str]:
+    """Return the articles of a folder; what else lies there is not read as one."""
+    found = [str(each) for each in sorted(folder.rglob("*")) if each.suffix in ARTICLES]
+    assert found, f"REPORTS={folder} has no articles ({', '.join(sorted(ARTICLES))})"
+    return found
 
 
 def values(draft: dict[str, Any], name: str) -> list[str]:

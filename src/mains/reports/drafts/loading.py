@@ -154,8 +154,10 @@ async def _by_id(tx: Transaction, query: str, ids: Iterable[str]) -> dict[str, R
 def _loaded(
     row: Row, sources: Sequence[Row], claims: Mapping[str, Row], relations: Mapping[str, Row]
 ) -> Loaded:
-    said = [claims[each["claim_id"]] for each in sources if each["claim_id"]]
-    told = [relations[each["relation_id"]] for each in sources if each["relation_id"]]
+    said = sorted((claims[each["claim_id"]] for each in sources if each["claim_id"]), key=_place)
+    told = sorted(
+        (relations[each["relation_id"]] for each in sources if each["relation_id"]), key=_place
+    )
     standing = [each for each in said if each["status"] == Status.ACCEPTED.value]
     later = {each["claim_id"] or each["relation_id"] for each in sources if each["later"]}
     kind = DraftKind(row["kind"])
@@ -176,6 +178,11 @@ def _loaded(
         rejected=tuple(each["id"] for each in said if each["status"] != Status.ACCEPTED.value),
         documents={each["document_id"]: each["document"] for each in (*said, *told)},
     )
+
+
+def _place(row: Row) -> tuple[str, int, str]:
+    """Return where a source stands: amounts come in the order in which a text has them."""
+    return row["document_id"], row["span_start"], row["id"]
 
 
 def _field_view(
