@@ -1,7 +1,10 @@
 """Periods completed from their context: the year of a date, the day that "last year" counts from.
 
-A document gives its day by its publication date, a dateline or the first full date of its body. A
-time relative to another one ("a year earlier") counts from the period named before it.
+A document gives its day by its publication date or by the dateline at its head; a dateline without
+a year lies behind the last day whose state the document tells. A date without a year takes the year
+named beside it, else the nearest one that fits: the past for what is reported, the future for what
+is planned. A time relative to another one ("a year earlier") counts from the period named before
+it; "at that date" repeats it. "Last year" counts from the document's day, and stays open without.
 """
 
 from __future__ import annotations
@@ -12,15 +15,16 @@ from dataclasses import replace
 from typing import Final
 
 from mains.reports.reader.figures import PeriodMention
-from mains.reports.reader.modality import modality_at, period_end
+from mains.reports.reader.modality import modality_at, period_end, period_start
 from mains.reports.reader.scene import Scene
 from mains.reports.values import BlockKind
 
+DAY: Final = re.compile(r"(\d{4}|-)-\d{2}-\d{2}")
 FULL_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 DATELINE_SENTENCES_MAX: Final = 4
 SHIFTED: Final = re.compile(r"\{year([+-]\d+)?\}")
-SAME: Final = re.compile(r"same([+-]\d+)")
-YEAR_EARLIEST: Final = 1990
+MONTH: Final = re.compile(r"month([+-]\d+)?")
+SAME: Final = re.compile(r"same([+-]\d+)?")
 
 
 class Calendar:
@@ -29,6 +33,8 @@ class Calendar:
     def __init__(self, scenes: Sequence[Scene], published: str | None) -> None:
         self.anchor = published or _dateline(scenes)
         self._named: str | None = None
+        self._last: str | None = None
+        """The last period named, in whatever paragraph."""
         self._latest: int | None = None
         """The latest year of what has been named: an undated day is rarely older."""
         self._paragraph = -1
@@ -46,14 +52,13 @@ class Calendar:
         for mention in scene.periods:
             completed = self._completed(scene, mention, held)
             held.append(completed)
-            if completed.is_complete and not completed.founded:
-                self._named = completed.period
-                if not completed.relative and completed.year is not None:
-                    self._latest = max(completed.year, self._latest or 0)
+            if completed.is_complete and not completed.founded and not completed.relative:
+                self._named = self._last = completed.period
+                self._latest = max(completed.year or 0, self._latest or 0)
         return tuple(held)
 
     def _completed(
-        self, scene: Scene, mention: PeriodMention, held: Iterable[PeriodMention]
+        self, scene: Scene, mention: PeriodMention, held: Sequence[PeriodMention]
     ) -> PeriodMention:
         if mention.period is None:
             period = self._resolved(mention.relative or "", held)
@@ -63,44 +68,60 @@ class Calendar:
         return mention
 
     def _with_year(
-        self, scene: Scene, mention: PeriodMention, held: Iterable[PeriodMention]
+        self, scene: Scene, mention: PeriodMention, held: Sequence[PeriodMention]
     ) -> PeriodMention:
         """Return the date in the year named beside it, else in the nearest past or future."""
-        years = [m.year for m in held if m.year is not None]
-        if years or self.anchor is None:
-            year = years[-1] if years else self._year_near(held)
-            return mention if year is None else mention.completed(year)
-        anchor, year = self.anchor, int(self.anchor[:4])
         ahead = modality_at(scene, mention.first, mention.last) is not None
+        years = [m.year for m in held if m.year is not None]
+        if self.anchor is None:
+            year = years[-1] if years else self._year_before()
+            return mention if year is None else mention.completed(year)
+        if not ahead:
+            # The year of a plan is not the year of what is reported.
+            years = [year for year in years if year <= int(self.anchor[:4])]
+        if years:
+            return mention.completed(years[-1])
+        return self._nearest(mention, ahead=ahead)
+
+    def _nearest(self, mention: PeriodMention, *, ahead: bool) -> PeriodMention:
+        assert self.anchor is not None
+        year = int(self.anchor[:4])
         options = [int(self._named[:4])] if self._named is not None else []
         options += [year, year + 1] if ahead else [year, year - 1]
         for option in options:
             completed = mention.completed(option)
-            end = period_end(completed.period or "")
-            if (end >= anchor) if ahead else (end <= anchor):
+            period = completed.period or ""
+            if ahead and period_end(period) >= self.anchor:
+                return completed
+            if not ahead and period_start(period) <= self.anchor:
                 return completed
         return mention.completed(year)
 
-    def _resolved(self, how: str, held: Iterable[PeriodMention]) -> str | None:
+    def _resolved(self, how: str, held: Sequence[PeriodMention]) -> str | None:
         same = SAME.fullmatch(how)
         if same is not None:
             complete = [m.period for m in held if m.is_complete and m.period]
+            if same.group(1) is None:
+                return complete[-1] if complete else self._last
             known = complete[-1] if complete else self._named
             if known:
                 return _shifted(known, int(same.group(1)))
             how = f"{{year{same.group(1)}}}"
+        month = MONTH.fullmatch(how)
+        if month is not None and self.anchor is not None:
+            return _month(self.anchor, int(month.group(1) or 0))
         if self.anchor_year is None or not SHIFTED.search(how):
             return None
         year = self.anchor_year
         return SHIFTED.sub(lambda found: str(year + int(found.group(1) or 0)), how)
 
-    def _year_near(self, held: Iterable[PeriodMention]) -> int | None:
-        years = [mention.year for mention in held if mention.year is not None]
-        if years:
-            return years[-1]
-        if self._named is not None:
-            return int(self._named[:4])
-        return self.anchor_year or self._latest
+    def _year_before(self) -> int | None:
+        return int(self._named[:4]) if self._named is not None else self._latest
+
+
+def _month(anchor: str, months: int) -> str:
+    index = int(anchor[:4]) * 12 + int(anchor[5:7]) - 1 + months
+    return f"{index // 12:04d}-{index % 12 + 1:02d}"
 
 
 def _shifted(period: str, years: int) -> str:
@@ -110,11 +131,45 @@ def _shifted(period: str, years: int) -> str:
 
 
 def _dateline(scenes: Sequence[Scene]) -> str | None:
+    """Return the document's day: the first day of its head, what only tells a state excepted.
+
+    A dateline without a year lies behind the last day whose state the document tells.
+    """
     body = [scene for scene in scenes if scene.block is BlockKind.BODY]
     for scene in body[:DATELINE_SENTENCES_MAX]:
         for mention in scene.periods:
-            if mention.point or mention.period is None:
+            if mention.point or mention.period is None or not DAY.fullmatch(mention.period):
                 continue
-            if FULL_DATE.fullmatch(mention.period):
+            if _names_year(scene, mention):
                 return mention.period
+            found = _next_day(mention.period[-5:], _last_state(scenes))
+            if found is not None:
+                return found
     return None
+
+
+def _names_year(scene: Scene, mention: PeriodMention) -> bool:
+    period = mention.period or ""
+    return period[:4] in scene.sentence.document[mention.start : mention.end]
+
+
+def _last_state(scenes: Iterable[Scene]) -> str | None:
+    """Return the last day at which the document says how things were."""
+    held = [
+        mention.period
+        for scene in scenes
+        for mention in scene.periods
+        if mention.point
+        and mention.period is not None
+        and FULL_DATE.fullmatch(mention.period)
+        and modality_at(scene, mention.first, mention.last) is None
+    ]
+    return max(held, default=None)
+
+
+def _next_day(month_and_day: str, state: str | None) -> str | None:
+    """Return the first such day behind a state."""
+    if state is None:
+        return None
+    same = f"{state[:4]}-{month_and_day}"
+    return same if same >= state else f"{int(state[:4]) + 1}-{month_and_day}"

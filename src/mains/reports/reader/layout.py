@@ -19,6 +19,7 @@ OPENING: Final = frozenset("(（")
 CLOSING: Final = frozenset(")）")
 STRONG: Final = frozenset(";；")
 COMMAS: Final = frozenset(",，،—–")
+WORDS: Final = frozenset({"relative", "subordinator"})
 ELLIPTIC_TOKENS_MAX: Final = 2
 
 
@@ -88,6 +89,9 @@ class Layout:
         spanned = next((a for a, b in self._spans if a < clause.first < b), None)
         if spanned is not None:
             return self.at[spanned]
+        # "that year" is a time, although "that" may open a clause.
+        if opener in WORDS and clause.first in self._starts:
+            return current
         if opener in OPENING:
             self._stack.append(current)
             return self._new(opener, clause.first, None, current)
@@ -97,8 +101,9 @@ class Layout:
             self._stack.clear()
             return self._new(opener, clause.first, None)
         if opener == "conjunction" and self._is_elliptic(clause):
-            return current
-        if opener in ("relative", "subordinator"):
+            if not self._comma_before(clause.first):
+                return current
+        if opener in WORDS:
             made = self._new(opener, clause.first, None, current)
             if self._comma_before(clause.first):
                 self._resumed[made] = current
@@ -170,7 +175,10 @@ def _facts(pack: Pack) -> PhraseMatcher[bool]:
     held = pack.grammar.modality.facts
     # Tenses share their stem: a form is matched as it is written.
     return PhraseMatcher(
-        [(" ".join(f"{word}=" for word in phrase.split()), True) for phrase in held],
+        [
+            (" ".join(w if w[-1] in "=*" else f"{w}=" for w in phrase.split()), True)
+            for phrase in held
+        ],
         pack.tokenizer,
     )
 

@@ -26,6 +26,7 @@ from mains.reports.values import Modality
 
 STRONGER: Final = (Modality.ESTIMATED, Modality.TARGET)
 EMBEDDING_GAP_MAX: Final = 3
+SOURCE_TOKENS_MAX: Final = 8
 
 
 class Governance:
@@ -58,7 +59,8 @@ class Governance:
         if own is not None and own.modality is not Modality.PLANNED:
             return own
         frame = self._frame(unit)
-        if frame is not None and (own is not None or not self.layout.units[unit].has_verb):
+        bare = own is not None or not self.layout.units[unit].has_verb
+        if frame is not None and (bare or self._is_source(frame)):
             return frame
         if own is not None:
             return own
@@ -102,16 +104,28 @@ class Governance:
         return None
 
     def _frame(self, unit: int) -> ModalityCue | None:
-        """Return a forecast that stands apart from all figures and holds for the unit."""
+        """Return a forecast that stands apart from all figures and holds for the unit.
+
+        Behind the figure an aim may stand so too: "..., so the council's aim".
+        """
         before = self.layout.chain(unit)
-        behind = [n for n, held in enumerate(self.layout.units) if held.before == unit]
+        behind = [n for n in range(unit + 1, len(self.layout.units)) if unit in self.layout.chain(n)]
         for other in (*before, *behind):
             if any(index in self._amounts for index in self.layout.units[other].tokens):
                 continue
             for cue in self.cues:
-                if cue.modality is Modality.ESTIMATED and self.layout.unit(cue.first) == other:
+                if self.layout.unit(cue.first) != other:
+                    continue
+                if cue.modality is Modality.ESTIMATED or (
+                    cue.modality is Modality.TARGET and other in behind
+                ):
                     return cue
         return None
+
+    def _is_source(self, cue: ModalityCue) -> bool:
+        """Whether the cue stands in a short aside that says whose forecast it is."""
+        held = self.layout.units[self.layout.unit(cue.first)]
+        return len(held.tokens) <= SOURCE_TOKENS_MAX
 
     @property
     def _amounts(self) -> frozenset[int]:
@@ -128,7 +142,11 @@ class Governance:
             return False
         own = next((q for q in self.scene.quantities if q.first == first), None)
         behind = [q for q in self.scene.quantities if q.first >= last]
-        if own is None or not behind or behind[0].range_of is not None:
+        if own is None or not behind or own.range_of is not None:
+            return False
+        if behind[0].range_of is not None and behind[0].range_of < self.scene.quantities.index(
+            behind[0]
+        ):
             return False
         following = behind[0]
         if own.unit not in (None, following.unit):
@@ -188,6 +206,15 @@ def period_end(period: str) -> str:
         months = {"H1": 6, "H2": 12, "Q1": 3, "Q2": 6, "Q3": 9, "Q4": 12}
         return f"{year}-{months.get(rest, 12):02d}-31"
     return last if len(last) > len("2026-01") else f"{last}-31"
+
+
+def period_start(period: str) -> str:
+    """Return the first day of a period, so that periods compare with days."""
+    year, _, rest = period.partition("/")[0].partition("-")
+    if rest[:1] in ("H", "Q"):
+        months = {"H1": 1, "H2": 7, "Q1": 1, "Q2": 4, "Q3": 7, "Q4": 10}
+        return f"{year}-{months.get(rest, 1):02d}-01"
+    return f"{year}-{rest or '01-01'}" if len(rest) != len("01") else f"{year}-{rest}-01"
 
 
 def _chosen(nearest_first: Sequence[ModalityCue]) -> ModalityCue | None:
@@ -256,4 +283,4 @@ def _change_words(pack: Pack) -> tuple[PhraseMatcher[bool], PhraseMatcher[bool]]
 
 def exact(phrase: str) -> str:
     """Return the phrase so that each of its words matches only as it is written."""
-    return " ".join(f"{word}=" for word in phrase.split())
+    return " ".join(word if word[-1] in "=*" else f"{word}=" for word in phrase.split())

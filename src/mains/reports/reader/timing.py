@@ -43,11 +43,16 @@ from mains.reports.values import Reason
 EVENT_DATE: Final = "event_date"
 GROWTH: Final = "growth_rate"
 RANK: Final = "rank_"
+RANKED_INDEX: Final = "rank_index_level"
+PART: Final = re.compile(r"\d{4}-[HQ]\d")
+DAY_OR_MONTH: Final = re.compile(r"\d{4}-\d{2}(-\d{2})?(/.*)?")
+LAST_YEAR: Final = re.compile(r"(same|\{year)-.*")
 END_OF_YEAR: Final = re.compile(r"(\d{4})-12-31")
 YEAR_PART: Final = re.compile(r"\d{4}(-(H|Q)\d)?(/\d{4})?|\d{4}-\d{2}/\d{4}-\d{2}")
 HEAD_TOKENS_MAX: Final = 2
+TOUCHING: Final = frozenset("()（）,，的")
 BASE_GAP_MAX: Final = 5
-ASIDE_WAY_MAX: Final = 3.0
+SPEECH_GAP_MAX: Final = 4
 
 
 @dataclass(slots=True)
@@ -56,8 +61,8 @@ class Timing:
 
     calendar: Calendar
     paragraph: int = -1
-    rate: str | None = None
-    """The period of the paragraph's last rate."""
+    rates: dict[str, str] = field(default_factory=dict)
+    """The period of the paragraph's last rate, by measure."""
     flow: str | None = None
     """The last year or part of a year that a claim of the paragraph has."""
 
@@ -66,7 +71,8 @@ class Timing:
     ) -> list[Draft]:
         """Return the sentence's claims in their order, each with its period and modality."""
         if scene.sentence.paragraph != self.paragraph:
-            self.paragraph, self.rate, self.flow = scene.sentence.paragraph, None, None
+            self.paragraph, self.flow = scene.sentence.paragraph, None
+            self.rates.clear()
         frame = _Frame(scene, periods, drafts)
         settled: list[Draft] = []
         for draft in drafts:
@@ -86,7 +92,7 @@ class Timing:
             return replace(draft, period=twin.period, modality=twin.modality)
         time = time_of(scene.pack, draft.measure)
         reasons = [r for r in draft.reasons if not r.code.startswith(("period_", "modality_"))]
-        mention, carried = self._governing(draft, time, frame, before)
+        mention, carried = self._governing(scene, draft, time, frame, before)
         period = carried
         if mention is not None:
             period = mention.period if mention.is_complete else None
@@ -108,7 +114,7 @@ class Timing:
         return replace(draft, period=period, modality=modality, reasons=tuple(reasons))
 
     def _governing(
-        self, draft: Draft, time: Time, frame: _Frame, before: Sequence[Draft]
+        self, scene: Scene, draft: Draft, time: Time, frame: _Frame, before: Sequence[Draft]
     ) -> tuple[PeriodMention | None, str | None]:
         """Return the period that governs, or the one that is carried over to the figure."""
         if time == "none":
@@ -118,11 +124,14 @@ class Timing:
             return mention, None
         if frame.is_base(draft) or frame.is_now(draft):
             return None, None
-        same = [d for d in before if d.measure == draft.measure and not frame.is_base(d)]
-        if same and frame.goes_on(same[-1], draft, time):
-            return None, same[-1].period
-        if time == "rate":
-            return None, self.rate
+        is_rank = (draft.measure or "").startswith(RANK)
+        held = [d for d in before if d.period is not None and not frame.is_base(d)]
+        if draft.measure != GROWTH:
+            held = [d for d in held if _goes_with(scene.pack, d, draft, time)]
+        if held and frame.goes_on(held[-1], draft, time):
+            return None, held[-1].period
+        if time == "rate" and not (is_rank and draft.measure != RANKED_INDEX):
+            return None, self.rates.get((draft.measure or "").removeprefix(RANK))
         if time == "flow" and self.flow is not None and not frame.has_mentions:
             return None, self.flow
         return None, None
@@ -132,13 +141,11 @@ class Timing:
             if draft.is_neutral or draft.period is None:
                 continue
             if time_of(scene.pack, draft.measure) == "rate":
-                self.rate = draft.period
+                self.rates[(draft.measure or "").removeprefix(RANK)] = draft.period
             if draft.modality.value == "observed":
                 self.flow = END_OF_YEAR.sub(r"\1", draft.period)
                 if not YEAR_PART.fullmatch(self.flow):
                     self.flow = None
-                elif self.rate is None:
-                    self.rate = self.flow
 
 
 def time_of(pack: Pack, measure: str | None) -> Time:
@@ -147,6 +154,13 @@ def time_of(pack: Pack, measure: str | None) -> Time:
         return "level"
     rule = pack.rules.get(measure.removeprefix(RANK)) or pack.rules.get(measure)
     return rule.time if rule is not None else "level"
+
+
+def _goes_with(pack: Pack, earlier: Draft, draft: Draft, time: Time) -> bool:
+    """Whether an earlier claim of the sentence may give the figure its period."""
+    if earlier.measure == draft.measure:
+        return True
+    return time in ("rate", "flow") and time_of(pack, earlier.measure) == time
 
 
 def _twin(scene: Scene, draft: Draft, before: Sequence[Draft]) -> Draft | None:
@@ -183,7 +197,7 @@ class _Frame:
 
     @property
     def has_mentions(self) -> bool:
-        return any(p.is_complete for p in self.periods)
+        return any(p.is_complete and p.first not in self.bases for p in self.periods)
 
     def governing(self, draft: Draft, time: Time) -> PeriodMention | None:
         """Return the period that governs the figure by its place in the sentence."""
@@ -200,7 +214,7 @@ class _Frame:
             if not chain or layout.units[unit].has_verb:
                 break
             unit = chain[0]
-        return self._ahead(held, unit) or self._behind(held, draft, unit)
+        return self._ahead(held, unit, time) or self._behind(held, draft, unit)
 
     def is_ambiguous(self, draft: Draft) -> bool:
         """Whether two periods of the unit stand as near to the figure."""
@@ -227,48 +241,85 @@ class _Frame:
             time in ("rate", "flow") or not self.scene.is_between_strong(earlier.first, draft.first)
         )
 
-    def _ahead(self, held: Sequence[PeriodMention], unit: int) -> PeriodMention | None:
-        """Return the period at the head of a unit before this one."""
+    def _ahead(
+        self, held: Sequence[PeriodMention], unit: int, time: Time
+    ) -> PeriodMention | None:
+        """Return the period at the head of a unit before this one, or of the sentence."""
         layout = governance_of(self.scene).layout
+        if time == "level":
+            held = [p for p in held if not PART.fullmatch(p.period or "")]
         for other in layout.chain(unit):
             heads = [p for p in held if self._unit_of(p) == other and self._is_head(p)]
             if heads:
                 return heads[-1]
+        first = [p for p in held if self._unit_of(p) == 0 and self._is_head(p)]
+        if first and time != "event" and layout.units[unit].first >= first[0].last:
+            return first[0]
         return None
 
     def _behind(
         self, held: Sequence[PeriodMention], draft: Draft, unit: int
     ) -> PeriodMention | None:
-        """Return a period that a later unit without a verb or figure adds."""
+        """Return a period that a later unit adds, or the verb's of the subject before it."""
         layout = governance_of(self.scene).layout
+        subject = not layout.units[unit].has_verb and layout.units[unit].before is None
         for period in held:
             if period.first < draft.last:
                 continue
-            other = layout.units[self._unit_of(period)]
-            adds = other.before == unit or other.inside == unit
-            if adds and not other.has_verb and not self._figures_between(draft, period):
+            number = self._unit_of(period)
+            other = layout.units[number]
+            adds = (other.before == unit or other.inside == unit) and not other.has_verb
+            goes_on = subject and unit in layout.chain(number)
+            if (adds or goes_on) and not self._figures_between(draft, period):
                 return period
             return None
         return None
 
     def _can_govern(self, period: PeriodMention, draft: Draft, time: Time) -> bool:
         start = self.bases.get(period.first)
+        if draft.measure == GROWTH and (
+            start is not None or LAST_YEAR.fullmatch(period.relative or "")
+        ):
+            return False
         inside = start is not None and start <= draft.first
         if start is not None and not (
-            (inside and draft.last <= period.first) or self._touches(period, draft)
+            (inside and draft.last <= period.first)
+            or self._touches(period, draft)
+            or self._before(period, draft)
         ):
             return False
         if start is None and any(s <= draft.first < p for p, s in self.bases.items()):
             return False
-        if period.first in self.dates:
-            return time == "event"
-        return True
+        if period.first in self.dates and DAY_OR_MONTH.fullmatch(period.period or ""):
+            return time == "event" or (time == "rate" and "/" in (period.period or ""))
+        return not self._is_day_of_speech(period, draft)
+
+    def _before(self, period: PeriodMention, draft: Draft) -> bool:
+        """Whether the figure stands right before a time that is a comparison by itself."""
+        links = self.scene.mentions.link_tokens
+        alone = self.bases.get(period.first) == period.first and draft.last <= period.first
+        return alone and all(index in links for index in range(draft.last, period.first))
+
+    def _is_day_of_speech(self, period: PeriodMention, draft: Draft) -> bool:
+        """Whether it is the day on which somebody said it, apart from the figure."""
+        if not DAY_OR_MONTH.fullmatch(period.period or "") or period.point:
+            return False
+        unit = self._unit_of(period)
+        if unit == governance_of(self.scene).layout.unit(draft.first):
+            return False
+        return any(
+            0 <= period.first - spot.last <= SPEECH_GAP_MAX
+            and governance_of(self.scene).layout.unit(spot.first) == unit
+            for spot in self.scene.mentions.says
+        )
 
     def _touches(self, period: PeriodMention, draft: Draft) -> bool:
         """Whether only prepositions stand between the period and the figure behind it."""
         links = self.scene.mentions.link_tokens
+        tokens = self.scene.sentence.tokens
         return draft.first >= period.last and all(
-            index in links for index in range(period.last, draft.first)
+            index in links or tokens[index].text in TOUCHING
+            for index in range(period.last, draft.first)
         )
 
     def _compared(self) -> Iterator[tuple[int, int]]:
@@ -277,7 +328,13 @@ class _Frame:
         found = matcher.find(tokens)
         amounts = [(q.first, q.last) for q in self.scene.quantities]
         for period in self.periods:
-            openers = [m for m in found if m.last <= period.first + 1 and m.first <= period.first]
+            openers = [
+                m
+                for m in found
+                if m.first <= period.first
+                and m.last <= period.first + 1
+                and not any(a <= m.first < b for a, b in amounts)
+            ]
             opener = openers[-1] if openers else None
             if opener is not None:
                 between = [a for a, b in amounts if opener.last <= a and b <= period.first]
@@ -302,7 +359,16 @@ class _Frame:
         return len(words) <= HEAD_TOKENS_MAX
 
     def _unit_of(self, period: PeriodMention) -> int:
-        return governance_of(self.scene).layout.unit(period.first)
+        """Return the period's unit; alone in brackets it belongs to what stands before them."""
+        layout = governance_of(self.scene).layout
+        unit = layout.unit(period.first)
+        held = layout.units[unit]
+        alone = held.inside is not None and all(
+            period.first <= index < period.last
+            for index in held.tokens
+            if self.scene.sentence.tokens[index].text not in TOUCHING
+        )
+        return held.inside if alone and held.inside is not None else unit
 
     def _now(self, period: PeriodMention) -> bool:
         return (period.relative or "").startswith("day")
