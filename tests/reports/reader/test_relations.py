@@ -159,6 +159,11 @@ def test_what_somebody_says_is_a_relation_where_it_holds_no_figure() -> None:
     assert not [held for held in figures if held.predicate == "says"]
 
 
+def test_a_second_clause_is_no_member_of_a_list() -> None:
+    text = "Baidu develops Ernie Bot and the report was read by many."
+    assert stated(text, "en") == {("org:baidu", "develops", "model:ernie-bot")}
+
+
 def test_a_figure_with_its_noun_is_no_object() -> None:
     assert not stated("Lyon supports 412 schools.", "en")
 

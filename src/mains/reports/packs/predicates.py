@@ -78,6 +78,8 @@ class PredicateWords(Closed):
     """Words at a noun phrase's beginning that say nothing."""
     determiners: Phrases = ()
     """Words after which a word is a noun, though it is written like a verb."""
+    auxiliaries: Phrases = ()
+    """Verbs before which a noun phrase is a subject, and so no last member of a list."""
     stops: Phrases = ()
     """Words at which a noun phrase ends."""
     leads: Phrases = ()

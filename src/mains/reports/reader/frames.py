@@ -225,6 +225,7 @@ _LISTS: Final = {
     for name in (
         "joiners",
         "determiners",
+        "auxiliaries",
         "articles",
         "stops",
         "leads",
@@ -367,6 +368,8 @@ def _is_enumerated(marked: Marked, found: Sequence[tuple[int, int]]) -> bool:
 def _is_member(marked: Marked, span: tuple[int, int], at: int) -> bool:
     """Whether a phrase may go on a list: no clause of its own, no figure, not too long."""
     held = marked.tokens[span[0] : span[1]]
+    if matcher_of(marked.pack, "auxiliaries").match(marked.tokens, span[1]) is not None:
+        return False
     named = [end for end in marked.ends if span[0] <= end.first <= span[0] + 1]
     if named:
         return True
