@@ -57,9 +57,13 @@ class Layout:
         self._tokens = tokens
         self._stack: list[int] = []
         self._resumed: dict[int, int] = {}
-        current = -1
+        current, opened = -1, 0
         for number, clause in enumerate(clauses):
             end = clauses[number + 1].first if number + 1 < len(clauses) else len(tokens)
+            for index in range(opened, clause.first):
+                if tokens[index].text in CLOSING and self._stack:
+                    current = self._stack.pop()
+            opened = clause.first
             current = self._unit(current, clause)
             unit = self.units[current]
             for index in range(clause.first, end):
@@ -95,8 +99,8 @@ class Layout:
         if opener in OPENING:
             self._stack.append(current)
             return self._new(opener, clause.first, None, current)
-        if opener in CLOSING and self._stack:
-            return self._stack.pop()
+        if opener in CLOSING:
+            return current
         if opener in STRONG:
             self._stack.clear()
             return self._new(opener, clause.first, None)
@@ -150,7 +154,9 @@ def verb_tokens(tokens: Sequence[Token], pack: Pack, modal: Sequence[int]) -> fr
     words = pack.grammar.modality
     found = set(modal)
     for match in pack.derive(_facts).find(tokens):
-        found.update(range(match.first, match.last))
+        # A single capital is an initial, or a preposition without its accent.
+        if not tokens[match.first].text.isupper():
+            found.update(range(match.first, match.last))
     endings = words.endings.get("facts", ())
     if endings:
         barred = pack.derive(_barred)
