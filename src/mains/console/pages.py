@@ -1,13 +1,16 @@
 """Pages as HTML: what each of them shows, put into its template."""
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from mains.console.catalogue import PREFERRED, catalogues
 from mains.console.interface import Interface
+from mains.console.names import name_of
 from mains.console.timeline import Chart, charts
 from mains.reports.public import Counted, MeasureShown, Search, Shown, SubjectList, Totals
 from mains.reports.values import Edge, EdgeKind
@@ -135,10 +138,21 @@ def charts_of(ui: Interface, measure: MeasureShown) -> Sequence[Chart]:
 
 
 def told(reason: str, claims: Sequence[Shown]) -> str:
-    """Return a reason with documents called by what people know them by."""
+    """Return a reason with documents, subjects and measures called as people call them.
+
+    Reasons are English, and so are these names. A measure of one word stays: it may be any word.
+    """
     for each in claims:
-        called = each.publisher or each.title or each.document
-        reason = reason.replace(each.claim.doc, called)
+        claim = each.claim
+        reason = reason.replace(claim.doc, each.publisher or each.title or each.document)
+        if claim.subject and ":" in claim.subject:
+            reason = reason.replace(
+                claim.subject, name_of(claim.subject, PREFERRED, otherwise=PREFERRED)
+            )
+        if claim.measure and "_" in claim.measure:
+            called = catalogues()[PREFERRED].measure(claim.measure)
+            written = called.replace("\\", r"\\")
+            reason = re.sub(rf"\b{re.escape(claim.measure)}\b", written, reason)
     return reason
 
 

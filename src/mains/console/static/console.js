@@ -148,12 +148,16 @@
     const last = new Date(Math.max(...marks.map((mark) => mark.to - DAY))).getUTCFullYear();
     const months = last - first < 2;
     const month = new Intl.DateTimeFormat(language, { month: "short", timeZone: "UTC" });
+    const start = Date.UTC(first, 0, 1);
+    const end = Date.UTC(last + 1, 0, 1);
+    const margin = (end - start) * 0.03;
     return {
-      type: "time", min: Date.UTC(first, 0, 1), max: Date.UTC(last + 1, 0, 1),
+      type: "time", min: start - margin, max: end + margin,
       minInterval: months ? 28 * DAY : 360 * DAY, splitLine: { show: false },
       axisLabel: {
         formatter: (at) => {
           const day = new Date(at);
+          if (day.getUTCDate() !== 1) return "";
           if (day.getUTCMonth() === 0) return String(day.getUTCFullYear());
           return months ? month.format(day) : "";
         },
@@ -196,8 +200,16 @@
         ...form(mark, colour(mark), look.surface),
         label: { show: few && !(pane.undated && mark.label.length > 14), formatter: mark.label, color: look.ink, fontSize: 12,
           textBorderColor: look.surface, textBorderWidth: 3,
-          position: above(mark, pane.marks) ? "top" : "bottom", distance: 7 } })), z: 4 },
+          position: side(mark, pane), distance: 7 } })), z: 4 },
     ];
+  }
+
+  // At an end of the axis a label stands inwards, so that it is whole.
+  function side(mark, pane) {
+    const share = (mark.x - pane.axis.min) / (pane.axis.max - pane.axis.min);
+    if (!pane.undated && share > 0.94) return "left";
+    if (!pane.undated && share < 0.03) return "right";
+    return above(mark, pane.marks) ? "top" : "bottom";
   }
 
   // A label stands below its mark, unless an arrow or another mark is there.
