@@ -50,12 +50,19 @@ class Calendar:
         if scene.sentence.paragraph != self._paragraph:
             self._paragraph, self._named = scene.sentence.paragraph, None
         for mention in scene.periods:
-            completed = self._completed(scene, mention, held)
+            completed = _in_halves(self._completed(scene, mention, held))
             held.append(completed)
             if completed.is_complete and not completed.founded and not completed.relative:
-                self._named = self._last = completed.period
-                self._latest = max(completed.year or 0, self._latest or 0)
+                self._last = completed.period
+                self._remember(scene, completed)
         return tuple(held)
+
+    def _remember(self, scene: Scene, mention: PeriodMention) -> None:
+        """Remember the year for the dates behind it; a plan's year is none of them."""
+        if modality_at(scene, mention.first, mention.last) is None or self._named is None:
+            self._named = mention.period
+        if modality_at(scene, mention.first, mention.last) is None:
+            self._latest = max(mention.year or 0, self._latest or 0)
 
     def _completed(
         self, scene: Scene, mention: PeriodMention, held: Sequence[PeriodMention]
@@ -117,6 +124,15 @@ class Calendar:
 
     def _year_before(self) -> int | None:
         return int(self._named[:4]) if self._named is not None else self._latest
+
+
+def _in_halves(mention: PeriodMention) -> PeriodMention:
+    """Write January to June, and July to December, as the half that they are."""
+    period = mention.period or ""
+    for half, months in (("H1", ("01", "06")), ("H2", ("07", "12"))):
+        if period == f"{period[:4]}-{months[0]}/{period[:4]}-{months[1]}":
+            return replace(mention, period=f"{period[:4]}-{half}")
+    return mention
 
 
 def _month(anchor: str, months: int) -> str:

@@ -46,6 +46,7 @@ class Layout:
         tokens: Sequence[Token],
         clauses: Sequence[Clause],
         spans: Sequence[tuple[int, int]],
+        amounts: frozenset[int],
         verbs: frozenset[int],
         links: frozenset[int],
     ) -> None:
@@ -53,6 +54,7 @@ class Layout:
         self.at: list[int] = [0] * len(tokens)
         self._links = links
         self._starts = {first for first, _ in spans}
+        self._amounts = amounts
         self._spans = spans
         self._tokens = tokens
         self._stack: list[int] = []
@@ -123,7 +125,7 @@ class Layout:
     def _is_elliptic(self, clause: Clause) -> bool:
         """Whether a figure follows the conjunction at once, so that the clause only goes on."""
         for index in range(clause.first + 1, clause.first + 2 + ELLIPTIC_TOKENS_MAX):
-            if index in self._starts:
+            if index in self._amounts:
                 return True
             if index not in self._links:
                 return False

@@ -46,6 +46,7 @@ class Governance:
             tokens,
             scene.sentence.clauses,
             figure_spans(scene.quantities, scene.periods),
+            frozenset(quantity.first for quantity in scene.quantities),
             verb_tokens(tokens, scene.pack, modal),
             scene.mentions.link_tokens,
         )

@@ -61,7 +61,7 @@ def find_periods(
     taken |= {index for mention in found for index in range(mention.first, mention.last)}
     found += _bare_years(sentence, pack, filled, taken)
     found.sort(key=lambda mention: mention.first)
-    return _completed(_marked(found, sentence, pack, filled), anchor_year)
+    return _completed(_marked(found, sentence, pack, filled), sentence.tokens, anchor_year)
 
 
 class _Slots:
@@ -382,7 +382,15 @@ def _marked(
     ]
 
 
-def _completed(found: list[PeriodMention], anchor_year: int | None) -> list[PeriodMention]:
+def _divided(tokens: Sequence[Token], one: int, other: int) -> bool:
+    """Whether a semicolon stands between two tokens: a year does not reach across it."""
+    low, high = sorted((one, other))
+    return any(token.text in ";；" for token in tokens[low:high])
+
+
+def _completed(
+    found: list[PeriodMention], tokens: Sequence[Token], anchor_year: int | None
+) -> list[PeriodMention]:
     years = [(mention.first, mention.year) for mention in found if mention.year is not None]
     completed: list[PeriodMention] = []
     for mention in found:
@@ -392,7 +400,8 @@ def _completed(found: list[PeriodMention], anchor_year: int | None) -> list[Peri
         if mention.period is None or mention.is_complete:
             completed.append(mention)
             continue
-        near = min(years, key=lambda held: abs(held[0] - mention.first), default=None)
+        beside = [held for held in years if not _divided(tokens, held[0], mention.first)]
+        near = min(beside, key=lambda held: abs(held[0] - mention.first), default=None)
         year = near[1] if near is not None else anchor_year
         if year is None:
             reason = "the text names no year beside it"

@@ -119,6 +119,8 @@ class Timing:
         """Return the period that governs, or the one that is carried over to the figure."""
         if time == "none":
             return None, None
+        if governance_of(scene).is_start_of_change(draft.first, draft.last):
+            return frame.touching(draft), None
         mention = frame.governing(draft, time)
         if mention is not None:
             return mention, None
@@ -158,6 +160,8 @@ def time_of(pack: Pack, measure: str | None) -> Time:
 
 def _goes_with(pack: Pack, earlier: Draft, draft: Draft, time: Time) -> bool:
     """Whether an earlier claim of the sentence may give the figure its period."""
+    if earlier.measure == (draft.measure or "").removeprefix(RANK):
+        return True
     if earlier.measure == draft.measure:
         return True
     return time in ("rate", "flow") and time_of(pack, earlier.measure) == time
@@ -211,10 +215,31 @@ class _Frame:
             if any(self._unit_of(p) == unit and self._now(p) for p in self.periods):
                 return None
             chain = layout.chain(unit)
+            opened = self._opened(held, unit)
+            if opened is not None:
+                return opened
             if not chain or layout.units[unit].has_verb:
                 break
             unit = chain[0]
         return self._ahead(held, unit, time) or self._behind(held, draft, unit)
+
+    def touching(self, draft: Draft) -> PeriodMention | None:
+        """Return the period right beside the figure, nothing but prepositions between."""
+        links = self.scene.mentions.link_tokens
+        for period in self.periods:
+            gap = range(draft.last, period.first)
+            if self._touches(period, draft) or (
+                draft.last <= period.first and all(index in links for index in gap)
+            ):
+                return period
+        return None
+
+    def _opened(self, held: Sequence[PeriodMention], unit: int) -> PeriodMention | None:
+        """Return the period that the unit is a relative clause of: "by 2027, when ..."."""
+        opened = governance_of(self.scene).layout.units[unit]
+        if opened.inside is None:
+            return None
+        return next((p for p in held if 0 <= opened.first - p.last <= 1), None)
 
     def is_ambiguous(self, draft: Draft) -> bool:
         """Whether two periods of the unit stand as near to the figure."""
@@ -252,7 +277,8 @@ class _Frame:
             heads = [p for p in held if self._unit_of(p) == other and self._is_head(p)]
             if heads:
                 return heads[-1]
-        first = [p for p in held if self._unit_of(p) == 0 and self._is_head(p)]
+        start = min((q.first for q in self.scene.quantities), default=0)
+        first = [p for p in held if p.last <= start and self._is_head(p)]
         if first and time != "event" and layout.units[unit].first >= first[0].last:
             return first[0]
         return None
@@ -269,6 +295,7 @@ class _Frame:
             number = self._unit_of(period)
             other = layout.units[number]
             adds = (other.before == unit or other.inside == unit) and not other.has_verb
+            adds = adds and not any(i in self._amounts for i in other.tokens if i > period.first)
             goes_on = subject and unit in layout.chain(number)
             if (adds or goes_on) and not self._figures_between(draft, period):
                 return period
@@ -356,7 +383,14 @@ class _Frame:
             for index in unit.tokens
             if index < period.first and self.scene.sentence.tokens[index].is_word
         ]
-        return len(words) <= HEAD_TOKENS_MAX
+        if len(words) <= HEAD_TOKENS_MAX:
+            return True
+        plain = not unit.has_verb and not any(index in self._amounts for index in unit.tokens)
+        return plain or self._unit_of(period) != governance_of(self.scene).layout.unit(period.first)
+
+    @property
+    def _amounts(self) -> frozenset[int]:
+        return frozenset(i for q in self.scene.quantities for i in range(q.first, q.last))
 
     def _unit_of(self, period: PeriodMention) -> int:
         """Return the period's unit; alone in brackets it belongs to what stands before them."""
@@ -377,8 +411,14 @@ class _Frame:
         first, last = draft.last, period.first
         if period.last <= draft.first:
             first, last = period.last, draft.first
+        layout = governance_of(self.scene).layout
+        units = (layout.unit(draft.first), self._unit_of(period))
         return any(
-            first <= q.first and q.last <= last and q.pair is None and q.range_of is None
+            first <= q.first
+            and q.last <= last
+            and q.pair is None
+            and q.range_of is None
+            and layout.unit(q.first) in units
             for q in self.scene.quantities
         )
 
