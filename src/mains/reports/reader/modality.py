@@ -24,6 +24,7 @@ from mains.reports.reader.mentions import ModalityCue
 from mains.reports.reader.scene import Scene
 from mains.reports.values import Modality
 
+PLANS: Final = (Modality.PLANNED, Modality.TARGET)
 STRONGER: Final = (Modality.ESTIMATED, Modality.TARGET)
 EMBEDDING_GAP_MAX: Final = 3
 SOURCE_TOKENS_MAX: Final = 8
@@ -82,7 +83,7 @@ class Governance:
         while not self.layout.units[unit].has_verb:
             chain = self.layout.chain(unit)
             if not chain:
-                return None
+                return self._of_subject(unit)
             unit = chain[0]
             held = [cue for cue in self.cues if self.layout.unit(cue.first) == unit]
             found = _chosen(held[::-1])
@@ -91,6 +92,19 @@ class Governance:
             embedding = self._embedding(unit)
             if embedding is not None:
                 return embedding
+        return None
+
+    def _of_subject(self, unit: int) -> ModalityCue | None:
+        """Return what governs the verb that a subject without one stands before."""
+        for number in range(unit + 1, len(self.layout.units)):
+            other = self.layout.units[number]
+            if not other.has_verb or other.inside is not None:
+                continue
+            if unit not in self.layout.chain(number):
+                return None
+            held = [cue for cue in self.cues if self.layout.unit(cue.first) == number]
+            found = _chosen(held)
+            return found if found is not None and found.modality in PLANS else None
         return None
 
     def _embedding(self, unit: int) -> ModalityCue | None:
@@ -112,10 +126,12 @@ class Governance:
         before = self.layout.chain(unit)
         behind = [n for n in range(unit + 1, len(self.layout.units)) if unit in self.layout.chain(n)]
         for other in (*before, *behind):
-            if any(index in self._amounts for index in self.layout.units[other].tokens):
-                continue
+            held = self.layout.units[other].tokens
             for cue in self.cues:
                 if self.layout.unit(cue.first) != other:
+                    continue
+                # A list's number may stand before the cue, but no amount behind it.
+                if any(i in self._amounts for i in held if i > cue.first or other in behind):
                     continue
                 if cue.modality is Modality.ESTIMATED or (
                     cue.modality is Modality.TARGET and other in behind
@@ -234,6 +250,8 @@ def _cues(scene: Scene) -> Iterator[ModalityCue]:
     tokens, words = scene.sentence.tokens, scene.pack.grammar.modality
     taken: set[int] = set()
     for cue in scene.mentions.modality:
+        if _is_name(scene, cue):
+            continue
         taken.update(range(cue.first, cue.last))
         yield cue
     for name in ("planned", "estimated"):
@@ -244,6 +262,14 @@ def _cues(scene: Scene) -> Iterator[ModalityCue]:
                 yield ModalityCue(index, index + 1, Modality(name))
     if words.auxiliaries:
         yield from _futures(scene)
+
+
+def _is_name(scene: Scene, cue: ModalityCue) -> bool:
+    """Whether the cue's word is capitalised inside a sentence, as names are."""
+    if cue.last - cue.first > 1 or cue.first == 0 or scene.pack.grammar.numbers.capital_nouns:
+        return False
+    before, token = scene.sentence.tokens[cue.first - 1], scene.sentence.tokens[cue.first]
+    return token.text[0].isupper() and before.kind is TokenKind.WORD and not token.text.isupper()
 
 
 def _futures(scene: Scene) -> Iterator[ModalityCue]:

@@ -43,6 +43,8 @@ from mains.reports.values import Reason
 EVENT_DATE: Final = "event_date"
 GROWTH: Final = "growth_rate"
 RANK: Final = "rank_"
+ANY: Final = ""
+SURVEYED: Final = re.compile(r"\d{4}-\d{2}-\d{2}/\d{4}-\d{2}-\d{2}")
 RANKED_INDEX: Final = "rank_index_level"
 PART: Final = re.compile(r"\d{4}-[HQ]\d")
 DAY_OR_MONTH: Final = re.compile(r"\d{4}-\d{2}(-\d{2})?(/.*)?")
@@ -133,7 +135,8 @@ class Timing:
         if held and frame.goes_on(held[-1], draft, time):
             return None, held[-1].period
         if time == "rate" and not (is_rank and draft.measure != RANKED_INDEX):
-            return None, self.rates.get((draft.measure or "").removeprefix(RANK))
+            name = (draft.measure or "").removeprefix(RANK)
+            return None, self.rates.get(name) or self.rates.get(ANY)
         if time == "flow" and self.flow is not None and not frame.has_mentions:
             return None, self.flow
         return None, None
@@ -143,7 +146,10 @@ class Timing:
             if draft.is_neutral or draft.period is None:
                 continue
             if time_of(scene.pack, draft.measure) == "rate":
-                self.rates[(draft.measure or "").removeprefix(RANK)] = draft.period
+                name = (draft.measure or "").removeprefix(RANK)
+                self.rates[name] = max(draft.period, self.rates.get(name, ""))
+                if SURVEYED.fullmatch(draft.period):
+                    self.rates[ANY] = draft.period
             if draft.modality.value == "observed":
                 self.flow = END_OF_YEAR.sub(r"\1", draft.period)
                 if not YEAR_PART.fullmatch(self.flow):
@@ -274,7 +280,12 @@ class _Frame:
         if time == "level":
             held = [p for p in held if not PART.fullmatch(p.period or "")]
         for other in layout.chain(unit):
-            heads = [p for p in held if self._unit_of(p) == other and self._is_head(p)]
+            heads = [
+                p
+                for p in held
+                if self._unit_of(p) == other
+                and (self._is_head(p) or (time == "rate" and not layout.units[other].has_verb))
+            ]
             if heads:
                 return heads[-1]
         start = min((q.first for q in self.scene.quantities), default=0)
