@@ -13,6 +13,7 @@ from typing import Final
 
 from mains.reports.reader.binding_dates import bind_date, neutral_period
 from mains.reports.reader.binding_measures import (
+    MARGIN_MAX,
     MeasureChoice,
     measure_choices,
     stands_alone,
@@ -126,8 +127,10 @@ class Binder:
             return None, None
         weighed.sort(key=lambda held: -held[0])
         total, measure, subject = weighed[0]
-        if len(weighed) > 1 and total - weighed[1][0] < MARGIN_MIN:
-            measure = replace(measure, rival=weighed[1][1].measure)
+        if len(weighed) > 1:
+            margin = min(total - weighed[1][0], MARGIN_MAX)
+            rival = weighed[1][1].measure if margin < MARGIN_MIN else None
+            measure = replace(measure, rival=rival, margin=margin)
         return measure, subject
 
     def _neutral(self, scene: Scene, quantity: Quantity, measure: str) -> Draft:
@@ -195,6 +198,8 @@ class Binder:
             status=Status.ACCEPTED if accepted else Status.QUEUED,
             reasons=tuple(reasons),
             cue=measure.cue if measure else None,
+            choice=subject,
+            measured=measure,
         )
 
     def _ranks(self, scene: Scene, drafts: Sequence[Draft]) -> list[Draft]:
@@ -250,5 +255,7 @@ def _as_partner(draft: Draft, quantity: Quantity, held: dict[int, Draft]) -> Dra
         status=first.status,
         reasons=first.reasons,
         cue=first.cue,
+        choice=first.choice,
+        measured=first.measured,
         partner=first if quantity.pair is not None else None,
     )

@@ -59,6 +59,7 @@ def bind_date(
         status=Status.ACCEPTED if _is_clear(subject) else Status.QUEUED,
         speaker=speaker_of(scene),
         reasons=tuple(subject_reasons(subject)),
+        choice=subject,
     )
 
 

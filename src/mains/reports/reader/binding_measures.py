@@ -37,6 +37,7 @@ COUNTED_GAP_MAX: Final = 5
 BEHIND_GAP_MAX: Final = 7
 ACCEPTED_MIN: Final = 3.0
 NEEDS_NEAR: Final = 4.0
+MARGIN_MAX: Final = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,8 @@ class MeasureChoice:
     cue: MeasureCue | None
     rival: str | None = None
     """Another measure that fits nearly as well."""
+    margin: float = MARGIN_MAX
+    """How far it is ahead of the next one."""
 
     @property
     def is_clear(self) -> bool:

@@ -177,4 +177,5 @@ def _made(
         status=Status.ACCEPTED if accepted else Status.QUEUED,
         reasons=(why, *subject_reasons(subject)),
         cue=cue,
+        choice=subject,
     )

@@ -8,19 +8,18 @@ Where the sentence names nothing that fits, the paragraph, the title and the doc
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Final
 
-from mains.reports.reader.focus import PLACES, Focus
+from mains.reports.reader.focus import PLACES, Focus, Topic
 from mains.reports.reader.lexicon import Link
 from mains.reports.reader.mentions import EntityMention, Known, MeasureCue
 from mains.reports.reader.scene import Scene
+from mains.reports.reader.weights import Features, shares, total, weights
 from mains.reports.values import BlockKind
 
-ACCEPTED_MIN: Final = 2.2
-TOPIC_SCORES: Final = {"paragraph": 3.2, "heading": 2.9, "title": 2.6, "document": 2.0}
-OTHER_FAMILY_SCORE: Final = 2.0
+CERTAIN_MIN: Final = 0.6
 POSSESSED_GAP_MAX: Final = 4
 PRODUCTS: Final = frozenset({"app", "model"})
 ALIKE: Final = (
@@ -30,7 +29,6 @@ ALIKE: Final = (
     frozenset({"programme", "plan"}),
     frozenset({"event"}),
 )
-RIVAL_MARGIN: Final = 0.25
 MAIN_WAY_MAX: Final = 3.2
 OPENING_WORDS_MAX: Final = 3
 SEAT_GAP_MAX: Final = 3
@@ -49,12 +47,17 @@ class SubjectChoice:
     slot: str
     """"possessor", "clause", "sentence", "behind", "paragraph", "title" or "document"."""
     mention: EntityMention | None = None
-    is_ambiguous: bool = False
+    features: Features = field(default_factory=dict)
+    """What was seen of it, each sign with its strength."""
+    certainty: float = 1.0
+    """Its share among all that were weighed."""
+    rivals: tuple[SubjectChoice, ...] = ()
+    """Everything that was weighed, the heaviest first; itself too."""
 
     @property
     def is_clear(self) -> bool:
         """Whether the binding is strong enough to be accepted."""
-        return self.score >= ACCEPTED_MIN and not self.is_ambiguous
+        return self.certainty >= CERTAIN_MIN
 
 
 def choose_subject(
@@ -67,45 +70,58 @@ def choose_subject(
     focus: Focus,
     is_rank: bool = False,
 ) -> SubjectChoice | None:
-    """Return the best subject for the figure at token indices [first, last)."""
+    """Return the likeliest subject for the figure at token indices [first, last)."""
     if (listed := _respective(scene, first, kinds)) is not None:
         return listed
-    choices = [
-        choice
+    held = [
+        _weigh(scene, first, last, mention, cue, is_rank=is_rank)
         for mention in scene.entities
         if mention.id is not None and mention.kind in kinds
-        for choice in (_weigh(scene, first, last, mention, cue, is_rank=is_rank),)
     ]
-    is_first_near = any(_is_like(c.id, kinds[0]) for c in choices)
-    choices = [
-        SubjectChoice(_as_kind(c.id, kinds[0]), c.score - cost, c.slot, c.mention)
-        for c in choices
-        for cost in (_kind_cost(kinds, c.id, is_first_near=is_first_near),)
-    ]
-    ranked = sorted(choices, key=lambda choice: -choice.score)
-    if ranked and ranked[0].score >= ACCEPTED_MIN:
-        rivals = [c for c in ranked[1:] if c.id != ranked[0].id]
-        if rivals and ranked[0].score - rivals[0].score < RIVAL_MARGIN:
-            best = ranked[0]
-            return SubjectChoice(best.id, best.score, best.slot, best.mention, is_ambiguous=True)
-        return ranked[0]
-    topic = focus.topic(kinds, scene)
-    if topic is not None:
-        score = TOPIC_SCORES[topic.source]
-        if (topic.kind in PLACES) != (kinds[0] in PLACES):
-            # What runs a scheme is no substitute for the scheme itself.
-            score = min(score, OTHER_FAMILY_SCORE)
-        return SubjectChoice(topic.id, score, topic.source, is_ambiguous=topic.is_ambiguous)
-    return ranked[0] if ranked else None
+    is_first_near = any(_is_like(choice.id, kinds[0]) for choice in held)
+    held += [_of_topic(topic) for topic in focus.topics(kinds, scene)]
+    if not held:
+        return None
+    for choice in held:
+        _compare(choice, kinds, focus, is_first_near=is_first_near)
+    return _best(held, kinds[0])
 
 
-def _kind_cost(kinds: Sequence[str], id_: str, *, is_first_near: bool) -> float:
-    """Return what another kind than the measure's first costs, more where that one is near."""
-    kind = id_.partition(":")[0]
-    cost = 0.1 * kinds.index(kind)
-    if not _is_like(id_, kinds[0]):
-        cost += 1.8 if is_first_near else 0.8
-    return cost
+def _best(held: Sequence[SubjectChoice], first_kind: str) -> SubjectChoice:
+    """Return the heaviest choice, with the share of its thing among all that were weighed."""
+    weighing = weights().subject
+    best: dict[str, SubjectChoice] = {}
+    for choice in held:
+        id_, score = _as_kind(choice.id, first_kind), total(choice.features, weighing)
+        if id_ not in best or score > best[id_].score:
+            best[id_] = replace(choice, id=id_, score=score)
+    ranked = sorted(best.values(), key=lambda choice: -choice.score)
+    certainty = shares([choice.score for choice in ranked])[0]
+    return replace(ranked[0], certainty=certainty, rivals=tuple(ranked))
+
+
+def _of_topic(topic: Topic) -> SubjectChoice:
+    features = {f"topic_{topic.source}": 1.0}
+    if topic.is_ambiguous:
+        features["topic_ambiguous"] = 1.0
+    return SubjectChoice(topic.id, 0.0, topic.source, features=features)
+
+
+def _compare(
+    choice: SubjectChoice, kinds: Sequence[str], focus: Focus, *, is_first_near: bool
+) -> None:
+    """Note how likely the thing is by its kind, and by how the document speaks of it."""
+    features = choice.features
+    features["kind_order"] = float(kinds.index(choice.id.partition(":")[0]))
+    if not _is_like(choice.id, kinds[0]):
+        features["unlike_near" if is_first_near else "unlike"] = 1.0
+    features["salience"] = focus.salience(choice.id)
+    if focus.is_titled(choice.id):
+        features["titled"] = 1.0
+    if choice.id == focus.last_subject:
+        features["last_subject"] = 1.0
+    if choice.id == focus.last_main:
+        features["last_main"] = 1.0
 
 
 def _is_like(id_: str, first: str) -> bool:
@@ -129,23 +145,24 @@ def _weigh(
     *,
     is_rank: bool,
 ) -> SubjectChoice:
-    score, slot = _place(scene, first, last, mention, cue)
-    if mention.known is Known.ADJECTIVE:
-        score -= 1.6
-    if mention.known is Known.LOOKS:
-        score -= 1.2
-    if mention.kind == "country" and _has_narrower(scene, mention):
-        score -= 3.0 if mention.known is Known.STAND_IN else 0.6
-    if mention.first in scene.source_tokens:
-        score -= 2.5
-    if mention.kind in PLACES and _is_seat(scene, mention):
-        score -= 1.5
+    features: Features = {}
+    slot = _place(scene, first, last, mention, cue, features)
     links = scene.links(mention.first)
-    if slot != "possessor" and links & {Link.BY, Link.WITH, Link.FROM} and not links & {Link.OF}:
-        score -= 1.2
+    features[f"known_{mention.known.value}"] = 1.0
+    if mention.kind == "country" and _has_narrower(scene, mention):
+        features["wider"] = 1.0
+    if mention.first in scene.source_tokens:
+        features["source"] = 1.0
+    if mention.kind in PLACES and _is_seat(scene, mention):
+        features["seat"] = 1.0
+    if slot != "possessor":
+        for link in links:
+            features[f"link_{link.value}"] = 1.0
+        if links & {Link.BY, Link.WITH, Link.FROM} and not links & {Link.OF}:
+            features["oblique"] = 1.0
     if is_rank and mention.kind in WIDE_PLACES and Link.IN in links:
-        score -= 2.5
-    return SubjectChoice(mention.id or "", score, slot, mention)
+        features["rank_within"] = 1.0
+    return SubjectChoice(mention.id or "", 0.0, slot, mention, features=features)
 
 
 def _respective(scene: Scene, first: int, kinds: Sequence[str]) -> SubjectChoice | None:
@@ -200,26 +217,49 @@ def _is_seat(scene: Scene, mention: EntityMention) -> bool:
 
 
 def _place(
-    scene: Scene, first: int, last: int, mention: EntityMention, cue: MeasureCue | None
-) -> tuple[float, str]:
-    """Return the weight of where the mention stands, and the name of that slot."""
+    scene: Scene,
+    first: int,
+    last: int,
+    mention: EntityMention,
+    cue: MeasureCue | None,
+    features: Features,
+) -> str:
+    """Note where the mention stands, and return the name of that slot."""
     if cue is not None and _is_possessor(scene, mention, cue):
-        return 7.5 - 0.3 * scene.distance(cue.last, mention.first), "possessor"
+        features["possessor"] = 1.0
+        features["possessor_way"] = scene.distance(cue.last, mention.first)
+        return "possessor"
     if mention.last <= first:
-        way = scene.distance(mention.last, first)
-        if _opens_sentence(scene, mention):
-            way = min(way, MAIN_WAY_MAX)
         same = scene.clause(mention.first) == scene.clause(first)
-        score = 6.5 - way + (0.5 if same else 0.0)
-        if _opens_clause(scene, mention):
-            score += 0.5
-        return score, "clause" if same else "sentence"
-    way = scene.distance(last, mention.first)
+        features["before"] = 1.0
+        features["before_way"] = scene.distance(mention.last, first)
+        features["same_clause"] = float(same)
+        features["opens_clause"] = float(_opens_clause(scene, mention))
+        features["opens_same_clause"] = float(same and _opens_clause(scene, mention))
+        features["opens_sentence"] = float(mention.first <= 2)
+        nearer = sum(
+            other.id is not None
+            and other.id != mention.id
+            and mention.last <= other.first
+            and other.last <= first
+            for other in scene.entities
+        )
+        features["nearer"] = float(min(nearer, 3))
+        figures = sum(
+            mention.last <= other.first and other.last <= first and not other.is_neutral
+            for other in scene.quantities
+        )
+        features["before_figures"] = float(min(figures, 3))
+        return "clause" if same else "sentence"
+    features["behind"] = 1.0
+    features["behind_way"] = scene.distance(last, mention.first)
     figures = sum(
         last <= other.first and other.last <= mention.first and not other.is_neutral
         for other in scene.quantities
     )
-    return 4.0 - 1.3 * way - 0.8 * figures, "behind"
+    features["behind_figures"] = float(min(figures, 3))
+    features["behind_same_clause"] = float(scene.clause(mention.first) == scene.clause(first))
+    return "behind"
 
 
 def _is_possessor(scene: Scene, mention: EntityMention, cue: MeasureCue) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
+from mains.reports.reader.binding_measures import MeasureChoice
 from mains.reports.reader.binding_subjects import SubjectChoice
 from mains.reports.reader.figures import PeriodMention, Quantity
 from mains.reports.reader.mentions import MeasureCue
@@ -29,6 +30,8 @@ SUBJECT_WORDS: Final = {
     "paragraph": "the sentence before is about it",
     "title": "the title names it",
     "document": "the document is mostly about it",
+    "paragraph2": "the paragraph names it",
+    "earlier": "the paragraph before is about it",
 }
 
 
@@ -55,6 +58,10 @@ class Draft:
     cue: MeasureCue | None = None
     partner: Draft | None = None
     """The amount that this one converts."""
+    choice: SubjectChoice | None = None
+    """How the subject was chosen."""
+    measured: MeasureChoice | None = None
+    """How the measure was chosen, unless it is a rank's."""
 
     @classmethod
     def of(
@@ -71,6 +78,8 @@ class Draft:
         speaker: str | None = None,
         reasons: tuple[Reason, ...] = (),
         cue: MeasureCue | None = None,
+        choice: SubjectChoice | None = None,
+        measured: MeasureChoice | None = None,
     ) -> Draft:
         """Return a claim to be of a quantity; a bare number counts."""
         return cls(
@@ -91,6 +100,8 @@ class Draft:
             status=status,
             reasons=reasons,
             cue=cue,
+            choice=choice,
+            measured=measured,
         )
 
     @classmethod
@@ -105,6 +116,7 @@ class Draft:
         modality: Modality = Modality.OBSERVED,
         speaker: str | None = None,
         reasons: tuple[Reason, ...] = (),
+        choice: SubjectChoice | None = None,
     ) -> Draft:
         """Return a claim to be of a date; a relative one has no value."""
         return cls(
@@ -121,6 +133,7 @@ class Draft:
             speaker=speaker,
             status=status,
             reasons=reasons,
+            choice=choice,
         )
 
     @property
@@ -144,8 +157,7 @@ def subject_reasons(choice: SubjectChoice | None) -> list[Reason]:
     """Return why the subject was chosen, or why it is in doubt."""
     if choice is None:
         return [Reason("subject_unknown", "nothing that fits is named")]
-    if choice.is_ambiguous:
-        return [Reason("subject_ambiguous", f"{choice.id} or something else may be meant")]
     if not choice.is_clear:
-        return [Reason("subject_distant", f"{choice.id} is named, but too far away")]
+        rival = next((other.id for other in choice.rivals if other.id != choice.id), "another")
+        return [Reason("subject_ambiguous", f"{choice.id} or {rival} may be meant")]
     return [Reason(f"subject_{choice.slot}", f"{choice.id}: {SUBJECT_WORDS[choice.slot]}")]

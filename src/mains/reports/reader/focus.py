@@ -65,6 +65,10 @@ class Focus:
         self._before: list[tuple[int, tuple[EntityMention, ...]]] = []
         self._heading: tuple[EntityMention, ...] = ()
         self._before_body = False
+        self.last_subject: str | None = None
+        """What the last claim was about."""
+        self.last_main: str | None = None
+        """What opened the last sentence that opens with a name."""
 
     def enter(self, scene: Scene) -> None:
         """Resolve the stand-ins of the next sentence, left to right."""
@@ -73,6 +77,7 @@ class Focus:
             resolved = mention
             if mention.known is Known.SCHEME:
                 resolved = self._scheme(mention, held, scene)
+                self._counts[resolved.id or ""] += 1
             elif mention.known is Known.STAND_IN:
                 topic = self._stand_in(mention.kind, held, scene)
                 if topic is not None:
@@ -91,7 +96,10 @@ class Focus:
 
     def leave(self, scene: Scene, subjects: Iterable[str]) -> None:
         """Remember the sentence: its last main subject first, then what its claims were about."""
-        first = list(dict.fromkeys((*reversed(_main_subjects(scene)), *subjects)))
+        mains, held = _main_subjects(scene), list(subjects)
+        self.last_main = mains[-1] if mains else self.last_main
+        self.last_subject = held[-1] if held else self.last_subject
+        first = list(dict.fromkeys((*reversed(mains), *held)))
         mentions = sorted(
             (m for m in scene.entities if m.id is not None),
             key=lambda m: (first.index(m.id) if m.id in first else len(first), m.first),
@@ -119,6 +127,40 @@ class Focus:
                 ids = {m.id for m in titled}
                 return Topic(titled[0].id or "", titled[0].kind, source, len(ids) > 1)
         return self._main(kinds)
+
+    def topics(self, kinds: Sequence[str], scene: Scene) -> list[Topic]:
+        """Return what the paragraph, the heading, the title and the document offer, each once."""
+        held: list[Topic] = []
+        seen: set[str] = set()
+        for paragraph, mentions in reversed(self._before):
+            if paragraph != scene.sentence.paragraph:
+                break
+            for m in mentions:
+                if m.kind in kinds and m.known not in UNSURE and m.id and m.id not in seen:
+                    is_first = all(topic.kind != m.kind for topic in held)
+                    seen.add(m.id)
+                    held.append(Topic(m.id, m.kind, "paragraph" if is_first else "paragraph2"))
+        for group, source in ((self._heading, "heading"), (self._title, "title")):
+            once = {m.id: m for m in reversed(group) if m.kind in kinds and m.id}
+            for m in once.values():
+                held.append(Topic(m.id or "", m.kind, source, len(once) > 1))
+        for paragraph, mentions in reversed(self._before[-2:]):
+            if paragraph != scene.sentence.paragraph:
+                fit = [m for m in mentions if m.kind in kinds and m.id and m.known not in UNSURE]
+                held += [Topic(m.id or "", m.kind, "earlier") for m in fit[:1]]
+        main = self._main(kinds)
+        if main is not None:
+            held.append(main)
+        return held
+
+    def salience(self, id_: str) -> float:
+        """Return the share of the document's namings that are of this thing."""
+        whole = sum(self._counts.values())
+        return self._counts[id_] / whole if whole else 0.0
+
+    def is_titled(self, id_: str) -> bool:
+        """Whether the title names it."""
+        return any(m.id == id_ for m in self._title)
 
     def _scheme(
         self, mention: EntityMention, held: Sequence[EntityMention], scene: Scene

@@ -15,25 +15,20 @@ from mains.reports.reader.binding import Binder
 from mains.reports.reader.calendars import Calendar
 from mains.reports.reader.drafts import Draft
 from mains.reports.reader.focus import Focus
+from mains.reports.reader.judging import judged
 from mains.reports.reader.mentions import mentions
 from mains.reports.reader.pairing import pairs_of, with_restated_periods
 from mains.reports.reader.quantities import figures
 from mains.reports.reader.relations import relations
 from mains.reports.reader.scene import Scene
-from mains.reports.reader.text import Sentence, sentences
+from mains.reports.reader.text import sentences
 from mains.reports.values import Claim, Reading, identify, with_pairs
-
-Passage = tuple[Block, Sequence[Sentence]]
 
 
 def read(document: Document) -> Reading:
     """Return everything that the document states, in the order of its text."""
-    passages = [(block, _sentences(document, block)) for block in document.blocks]
-    scenes = list(_scenes(document, passages))
-    calendar = Calendar(scenes, document.published)
-    binder = Binder(Focus(scenes), calendar)
-    drafts = [draft for scene in scenes for draft in binder.bind(scene)]
-    claims = _claims(document, drafts)
+    scenes = _scenes(document)
+    claims = _claims(document, judged(_bound(document, scenes)))
     found = relations(scenes, claims, sha256=document.sha256, doc=document.name)
     return Reading(
         doc=document.name,
@@ -46,25 +41,34 @@ def read(document: Document) -> Reading:
     )
 
 
-def _sentences(document: Document, block: Block) -> list[Sentence]:
-    return sentences(document.text, block.start, block.end, block.language)
+def drafts_of(document: Document) -> list[Draft]:
+    """Return the claims to be with all that was seen of them; for those who weigh the signs."""
+    return _bound(document, _scenes(document))
 
 
-def _scenes(document: Document, passages: Sequence[Passage]) -> Iterator[Scene]:
-    for block, held in passages:
-        pack = load_pack(block.language)
-        money: str | None = None
-        for sentence in held:
-            found = figures(sentence, pack, money=money)
-            money = next((q.unit for q in reversed(found.quantities) if q.kind == "money"), money)
-            yield Scene(
-                sentence=sentence,
-                pack=pack,
-                block=block.kind,
-                figures=found,
-                mentions=mentions(sentence, pack),
-                is_heading=block.is_heading,
-            )
+def _bound(document: Document, scenes: Sequence[Scene]) -> list[Draft]:
+    binder = Binder(Focus(scenes), Calendar(scenes, document.published))
+    return [draft for scene in scenes for draft in binder.bind(scene)]
+
+
+def _scenes(document: Document) -> list[Scene]:
+    return [scene for block in document.blocks for scene in _scenes_of(document, block)]
+
+
+def _scenes_of(document: Document, block: Block) -> Iterator[Scene]:
+    pack = load_pack(block.language)
+    money: str | None = None
+    for sentence in sentences(document.text, block.start, block.end, block.language):
+        found = figures(sentence, pack, money=money)
+        money = next((q.unit for q in reversed(found.quantities) if q.kind == "money"), money)
+        yield Scene(
+            sentence=sentence,
+            pack=pack,
+            block=block.kind,
+            figures=found,
+            mentions=mentions(sentence, pack),
+            is_heading=block.is_heading,
+        )
 
 
 def _claims(document: Document, drafts: Sequence[Draft]) -> tuple[Claim, ...]:

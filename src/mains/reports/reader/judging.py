@@ -1,0 +1,78 @@
+"""Whether a claim is accepted: how likely it is right, by the signs that were seen of it.
+
+Each way of binding has proved more or less reliable on texts with gold (`bench/weights.py`); what
+is likelier right than the threshold is accepted, everything else is queued with its reasons.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from mains.reports.reader.drafts import Draft
+from mains.reports.reader.weights import Features, probability, total, weights
+from mains.reports.values import Reason, Status
+
+CERTAINTY_LEAST: Final = 0.02
+SCORE_MAX: Final = 9.0
+MANY: Final = 6
+TELLING: Final = frozenset(
+    "known_looks known_rule known_scheme known_stand_in known_adjective unlike unlike_near "
+    "same_clause seat wider nearer titled".split()
+)
+"""Signs of the subject that tell of the whole claim too."""
+DOUBTFUL: Final = Reason("claim_doubtful", "claims bound in this way have often been wrong")
+
+
+def judged(drafts: Sequence[Draft]) -> list[Draft]:
+    """Return the claims to be, each accepted or queued; neutral numbers stay as they are."""
+    return [draft if draft.is_neutral else _judged(draft) for draft in drafts]
+
+
+def features_of(draft: Draft) -> Features:
+    """Return the signs by which a claim is judged."""
+    features: Features = {"bias": 1.0}
+    if draft.choice is not None:
+        certainty = min(max(draft.choice.certainty, CERTAINTY_LEAST), 1 - CERTAINTY_LEAST)
+        features["subject_certainty"] = math.log(certainty / (1 - certainty))
+        features[f"slot_{draft.choice.slot}"] = 1.0
+        features.update({f"of_{name}": 1.0 for name in draft.choice.features if name in TELLING})
+    if draft.measured is not None:
+        features["measure_score"] = min(draft.measured.score, SCORE_MAX)
+        features["measure_margin"] = draft.measured.margin
+        features[f"by_{draft.measured.slot}"] = 1.0
+    kind = (draft.subject or "none").partition(":")[0]
+    features[f"subject_kind_{kind}"] = 1.0
+    features[f"unit_{_unit_class(draft.unit)}"] = 1.0
+    features[f"modality_{draft.modality.value}"] = 1.0
+    features["dated" if draft.period is not None else "undated"] = 1.0
+    for reason in draft.reasons:
+        features[reason.code] = 1.0
+    if draft.is_titled:
+        features["titled"] = 1.0
+    if (draft.measure or "").startswith("rank_"):
+        features["rank"] = 1.0
+    if draft.scene.is_heading:
+        features["heading"] = 1.0
+    features["figures"] = min(len(draft.scene.quantities), MANY) / MANY
+    features["names"] = min(len(draft.scene.entities), MANY) / MANY
+    return features
+
+
+def _judged(draft: Draft) -> Draft:
+    if draft.measure is None or draft.subject is None:
+        return replace(draft, status=Status.QUEUED)
+    held = weights()
+    if probability(total(features_of(draft), held.claim)) >= held.accepted_min:
+        return replace(draft, status=Status.ACCEPTED)
+    if draft.status is Status.QUEUED:
+        return draft
+    return replace(draft, status=Status.QUEUED, reasons=(*draft.reasons, DOUBTFUL))
+
+
+def _unit_class(unit: str) -> str:
+    if len(unit) == 3 and unit.isupper():
+        return "money"
+    return unit
