@@ -127,8 +127,13 @@ def test_figures_that_are_far_apart_are_hardly_of_one_thing() -> None:
     assert code(a_claim("1", **place), a_claim("5", doc=SOUTH, **place)) is Code.TOO_FAR
 
 
-def test_documents_of_unknown_time_contradict() -> None:
-    assert kinds(a_claim("120"), a_claim("140", doc="undated.txt")) == ["conflict"]
+def test_what_changes_does_not_contradict_where_nobody_knows_the_later_report() -> None:
+    undated = a_claim("140", doc="undated.txt")
+    assert code(a_claim("120"), undated) is Code.ORDER_UNKNOWN
+    founded = {"measure": "founded_year", "unit": "year"}
+    assert kinds(a_claim("2018", **founded), a_claim("2019", doc="undated.txt", **founded)) == [
+        "conflict"
+    ]
 
 
 def test_documents_of_one_day_contradict() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import combinations
+from itertools import combinations, product
 from typing import Final
 
 from mains.reports.reconcile.facts import DATE, DocumentFacts, document_facts
@@ -18,6 +18,7 @@ from mains.reports.values import Claim, Edge, EdgeKind, Status, identify
 
 YEAR_DIGITS: Final = len("2025")
 REFERENCE: Final = "reference_period"
+PEERS: Final = "peers "
 ACCEPTED: Final = Status.ACCEPTED
 
 
@@ -87,11 +88,22 @@ def _pairs(ready: Sequence[Side]) -> Iterator[tuple[int, int]]:
         for key in _keys(side) if is_bound(side) else ():
             groups[key].append(place)
     seen: set[tuple[int, int]] = set()
-    for members in groups.values():
-        for pair in combinations(members, 2):
+    for key, members in groups.items():
+        for pair in _within(key, members, ready):
             if pair not in seen:
                 seen.add(pair)
                 yield pair
+
+
+def _within(key: str, members: Sequence[int], ready: Sequence[Side]) -> Iterator[tuple[int, int]]:
+    """Yield the pairs of one key; counts of one thing are peers of its ranks, not of each other."""
+    if not key.startswith(PEERS):
+        yield from combinations(members, 2)
+        return
+    ranks = [place for place in members if ready[place].is_rank]
+    counts = [place for place in members if not ready[place].is_rank]
+    for rank, count in product(ranks, counts):
+        yield min(rank, count), max(rank, count)
 
 
 def _keys(side: Side) -> tuple[str, ...]:
@@ -110,7 +122,7 @@ def _keys(side: Side) -> tuple[str, ...]:
     if 1 < number <= SMALL_MAX:
         found += [f"small {name} {number.normalize():f}" for name in nouns_of(side.base)]
     if not side.is_rank or (number == 1 and is_only_ranked(side.base)):
-        found += [f"peers {name}" for name in nouns_of(side.base)]
+        found += [f"{PEERS}{name}" for name in nouns_of(side.base)]
     if shows_digits(side):
         found.append(f"digits {side.written}")
     return tuple(sorted(found))

@@ -25,6 +25,7 @@ class Code(StrEnum):
     OTHER_MODALITY = "other_modality"
     OTHER_SCOPE = "other_scope"
     TOO_FAR = "too_far"
+    ORDER_UNKNOWN = "order_unknown"
     OTHER_PERIOD = "other_period"
     OTHER_EVENT = "other_event"
     OTHER_UNIT = "other_unit"
@@ -80,6 +81,8 @@ SENTENCES = {
     Code.TOO_FAR: WHAT
     + ": {a} and {b} are so far apart that they are hardly of one thing; no text "
     "says what sets them apart.",
+    Code.ORDER_UNKNOWN: WHAT + ": {a} and {b} may be of two times; nothing tells which report is "
+    "the later.",
     Code.OTHER_PERIOD: WHAT + ": {a} and {b} are of different times; neither updates the other.",
     Code.OTHER_EVENT: WHAT + ": {a} and {b} may be of two events; no text says of which.",
     Code.OTHER_UNIT: WHAT + ": {a} is in {a_unit}, {b} in {b_unit}: a level against its change.",

@@ -239,7 +239,17 @@ def _undated(a: Side, b: Side) -> Verdict | None:
         return found
     if ordered is not None and _moves(*ordered):
         return _later_document(*ordered)
+    if ordered is None and _may_be_two_times(a, b):
+        return _differ(a, b, Code.ORDER_UNKNOWN)
     return _exclude(a, b, Code.EXCLUDE_FIXED)
+
+
+def _may_be_two_times(a: Side, b: Side) -> bool:
+    """Whether what changes was observed by two documents of which nobody knows the later."""
+    if a.claim.modality is not Modality.OBSERVED or is_fixed(a.measure, a.scope):
+        return False
+    is_one_day = a.now is not None and a.now == b.now and a.now.days <= MONTH_DAYS_MAX
+    return not (_in_one_document(a, b) or is_one_day)
 
 
 def _later_document(older: Side, newer: Side) -> Verdict | None:
@@ -260,7 +270,7 @@ def _by_document(a: Side, b: Side) -> tuple[Side, Side] | None:
     """Return the observed figures in the order of their documents' times, if that is known."""
     if _is_converted(a, b) or a.claim.modality is not Modality.OBSERVED:
         return None
-    if a.now is None or b.now is None or a.now.last == b.now.last:
+    if a.now is None or b.now is None or a.now.meets(b.now):
         return None
     return (a, b) if a.now.last < b.now.last else (b, a)
 
