@@ -175,6 +175,7 @@ class Binder:
             rule.subjects,
             cue=measure.cue if measure.slot != "carried" else None,
             focus=self.focus,
+            family=rule.family,
         )
 
     def _made(

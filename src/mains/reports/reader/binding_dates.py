@@ -50,7 +50,9 @@ def bind_date(
     if not _is_date_of_something(scene, mention, drafts):
         return None
     kinds = scene.pack.rules[EVENT_DATE].subjects[:6]
-    subject = choose_subject(scene, mention.first, mention.last, kinds, cue=None, focus=focus)
+    subject = choose_subject(
+        scene, mention.first, mention.last, kinds, cue=None, focus=focus, family="time"
+    )
     return Draft.of_period(
         scene,
         mention,

@@ -156,7 +156,14 @@ def _made(
 ) -> Draft:
     kinds = scene.pack.rules[measure].subjects if measure else ("city", "country", "org", "model")
     subject = choose_subject(
-        scene, quantity.first, quantity.last, kinds, cue=None, focus=focus, is_rank=True
+        scene,
+        quantity.first,
+        quantity.last,
+        kinds,
+        cue=None,
+        focus=focus,
+        family=scene.pack.rules[measure].family if measure else None,
+        is_rank=True,
     )
     accepted = measure is not None and subject is not None and subject.is_clear
     name = None

@@ -68,9 +68,14 @@ def choose_subject(
     *,
     cue: MeasureCue | None,
     focus: Focus,
+    family: str | None = None,
     is_rank: bool = False,
 ) -> SubjectChoice | None:
-    """Return the likeliest subject for the figure at token indices [first, last)."""
+    """Return the likeliest subject for the figure at token indices [first, last).
+
+    `kinds` are those that the measure may have as subject, the likeliest first; `family` is the
+    measure's.
+    """
     if (listed := _respective(scene, first, kinds)) is not None:
         return listed
     held = [
@@ -84,6 +89,9 @@ def choose_subject(
         return None
     for choice in held:
         _compare(choice, kinds, focus, is_first_near=is_first_near)
+        if family is not None:
+            kind = choice.id.partition(":")[0]
+            choice.features[f"{family}_of_{kind}"] = 1.0
     return _best(held, kinds[0])
 
 
@@ -149,6 +157,11 @@ def _weigh(
     slot = _place(scene, first, last, mention, cue, features)
     links = scene.links(mention.first)
     features[f"known_{mention.known.value}"] = 1.0
+    if cue is not None and slot != "possessor":
+        if last <= mention.first and mention.last <= cue.first:
+            features["within_noun"] = 1.0
+        elif mention.last == cue.first:
+            features["adjoins_noun"] = 1.0
     if mention.kind == "country" and _has_narrower(scene, mention):
         features["wider"] = 1.0
     if mention.first in scene.source_tokens:

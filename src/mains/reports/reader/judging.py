@@ -46,6 +46,10 @@ def features_of(draft: Draft) -> Features:
     kind = (draft.subject or "none").partition(":")[0]
     features[f"subject_kind_{kind}"] = 1.0
     features[f"unit_{_unit_class(draft.unit)}"] = 1.0
+    rule = draft.scene.pack.rules.get((draft.measure or "").removeprefix("rank_"))
+    if rule is not None:
+        features[f"family_{rule.family}"] = 1.0
+        features["general"] = float(rule.general)
     features[f"modality_{draft.modality.value}"] = 1.0
     features["dated" if draft.period is not None else "undated"] = 1.0
     for reason in draft.reasons:
