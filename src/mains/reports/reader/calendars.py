@@ -23,6 +23,7 @@ DAY: Final = re.compile(r"(\d{4}|-)-\d{2}-\d{2}")
 FULL_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 DATELINE_SENTENCES_MAX: Final = 4
 SHIFTED: Final = re.compile(r"\{year([+-]\d+)?\}")
+FUTURE_WEIGHT: Final = 2.0
 MONTH: Final = re.compile(r"month([+-]\d+)?")
 SAME: Final = re.compile(r"same([+-]\d+)?")
 
@@ -59,9 +60,8 @@ class Calendar:
 
     def _remember(self, scene: Scene, mention: PeriodMention) -> None:
         """Remember the year for the dates behind it; a plan's year is none of them."""
-        if modality_at(scene, mention.first, mention.last) is None or self._named is None:
-            self._named = mention.period
         if modality_at(scene, mention.first, mention.last) is None:
+            self._named = mention.period
             self._latest = max(mention.year or 0, self._latest or 0)
 
     def _completed(
@@ -91,18 +91,25 @@ class Calendar:
         return self._nearest(mention, ahead=ahead)
 
     def _nearest(self, mention: PeriodMention, *, ahead: bool) -> PeriodMention:
+        """Return the date in the year that brings it nearest to the document's day.
+
+        What is planned lies ahead; of the rest the past is likelier than the future.
+        """
         assert self.anchor is not None
-        year = int(self.anchor[:4])
-        options = [int(self._named[:4])] if self._named is not None else []
-        options += [year, year + 1] if ahead else [year, year - 1]
-        for option in options:
+        year, day = int(self.anchor[:4]), _days(self.anchor)
+        if self._named is not None and not ahead:
+            completed = mention.completed(int(self._named[:4]))
+            if period_start(completed.period or "") <= self.anchor:
+                return completed
+        ways: list[tuple[float, PeriodMention]] = []
+        for option in (year, year - 1, year + 1):
             completed = mention.completed(option)
             period = completed.period or ""
-            if ahead and period_end(period) >= self.anchor:
-                return completed
-            if not ahead and period_start(period) <= self.anchor:
-                return completed
-        return mention.completed(year)
+            if ahead and period_end(period) < self.anchor:
+                continue
+            way = _days(period_start(period)) - day
+            ways.append((way * FUTURE_WEIGHT if way > 0 else -way, completed))
+        return min(ways, key=lambda held: held[0])[1]
 
     def _resolved(self, how: str, held: Sequence[PeriodMention]) -> str | None:
         same = SAME.fullmatch(how)
@@ -133,6 +140,10 @@ def _in_halves(mention: PeriodMention) -> PeriodMention:
         if period == f"{period[:4]}-{months[0]}/{period[:4]}-{months[1]}":
             return replace(mention, period=f"{period[:4]}-{half}")
     return mention
+
+
+def _days(day: str) -> int:
+    return int(day[:4]) * 365 + int(day[5:7]) * 30 + int(day[8:10])
 
 
 def _month(anchor: str, months: int) -> str:

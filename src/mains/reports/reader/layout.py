@@ -79,7 +79,8 @@ class Layout:
 
     def chain(self, unit: int) -> list[int]:
         """Return the units before it in its part of the sentence, the nearest first."""
-        found, held = [], self.units[unit]
+        found: list[int] = []
+        held = self.units[unit]
         while True:
             earlier = held.inside if held.inside is not None else held.before
             if earlier is None:
@@ -106,9 +107,9 @@ class Layout:
         if opener in STRONG:
             self._stack.clear()
             return self._new(opener, clause.first, None)
-        if opener == "conjunction" and self._is_elliptic(clause):
-            if not self._comma_before(clause.first):
-                return current
+        joined = opener == "conjunction" and not self._comma_before(clause.first)
+        if joined and self._is_elliptic(clause):
+            return current
         if opener in WORDS:
             made = self._new(opener, clause.first, None, current)
             if self._comma_before(clause.first):
@@ -132,9 +133,7 @@ class Layout:
         return False
 
     def _comma_before(self, first: int) -> bool:
-        return any(
-            self._tokens[index].text in COMMAS for index in range(max(0, first - 2), first)
-        )
+        return any(self._tokens[index].text in COMMAS for index in range(max(0, first - 2), first))
 
 
 def figure_spans(

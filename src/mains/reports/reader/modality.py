@@ -113,9 +113,10 @@ class Governance:
         if held.opener not in ("relative", "subordinator"):
             return None
         for cue in reversed(self.cues):
-            if cue.last <= held.first and held.first - cue.last <= EMBEDDING_GAP_MAX:
-                if not any(i in self.scene.figure_tokens for i in range(cue.last, held.first)):
-                    return None if cue.modality is Modality.OBSERVED else cue
+            gap = range(cue.last, held.first)
+            near = cue.last <= held.first and len(gap) <= EMBEDDING_GAP_MAX
+            if near and self.scene.figure_tokens.isdisjoint(gap):
+                return None if cue.modality is Modality.OBSERVED else cue
         return None
 
     def _frame(self, unit: int) -> ModalityCue | None:
@@ -124,7 +125,9 @@ class Governance:
         Behind the figure an aim may stand so too: "..., so the council's aim".
         """
         before = self.layout.chain(unit)
-        behind = [n for n in range(unit + 1, len(self.layout.units)) if unit in self.layout.chain(n)]
+        behind = [
+            n for n in range(unit + 1, len(self.layout.units)) if unit in self.layout.chain(n)
+        ]
         for other in (*before, *behind):
             held = self.layout.units[other].tokens
             for cue in self.cues:
@@ -146,9 +149,7 @@ class Governance:
 
     @property
     def _amounts(self) -> frozenset[int]:
-        return frozenset(
-            index for q in self.scene.quantities for index in range(q.first, q.last)
-        )
+        return frozenset(index for q in self.scene.quantities for index in range(q.first, q.last))
 
     def is_start_of_change(self, first: int, last: int) -> bool:
         """Whether the figure is the first one of "from 220 to 800"."""
@@ -255,7 +256,7 @@ def _cues(scene: Scene) -> Iterator[ModalityCue]:
         taken.update(range(cue.first, cue.last))
         yield cue
     for name in ("planned", "estimated"):
-        endings = words.endings.get(name, ())  # type: ignore[call-overload]
+        endings = words.endings.get(name, ())
         barred = scene.pack.derive(_barred)
         for index, token in enumerate(tokens):
             if endings and index not in taken and has_ending(token, endings, barred):
@@ -284,9 +285,9 @@ def _futures(scene: Scene) -> Iterator[ModalityCue]:
         ]
         last = [index for index in held if index > match.last - 1][-1:] or held[-1:]
         text = tokens[last[0]].text if last else ""
-        if text.endswith(words.infinitives) and not text.startswith(words.participles):
-            if not text[0].isupper():
-                yield ModalityCue(match.first, match.last, Modality.PLANNED)
+        infinitive = text.endswith(words.infinitives) and not text.startswith(words.participles)
+        if infinitive and not text[0].isupper():
+            yield ModalityCue(match.first, match.last, Modality.PLANNED)
 
 
 def _auxiliaries(pack: Pack) -> PhraseMatcher[bool]:

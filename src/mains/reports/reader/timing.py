@@ -38,7 +38,7 @@ from mains.reports.reader.drafts import Draft
 from mains.reports.reader.figures import PeriodMention
 from mains.reports.reader.modality import exact, governance_of, modality_at, modality_of
 from mains.reports.reader.scene import Scene
-from mains.reports.values import Reason
+from mains.reports.values import Modality, Reason
 
 EVENT_DATE: Final = "event_date"
 GROWTH: Final = "growth_rate"
@@ -52,8 +52,23 @@ LAST_YEAR: Final = re.compile(r"(same|\{year)-.*")
 END_OF_YEAR: Final = re.compile(r"(\d{4})-12-31")
 YEAR_PART: Final = re.compile(r"\d{4}(-(H|Q)\d)?(/\d{4})?|\d{4}-\d{2}/\d{4}-\d{2}")
 HEAD_TOKENS_MAX: Final = 2
+PERIOD_WORDS: Final = {
+    "own": "{period} stands in its clause",
+    "opened": "{period} stands right before its clause",
+    "head": "{period} stands before its clause and governs it",
+    "behind": "{period} is added behind",
+    "shared": "{period} as for the figure before it",
+    "carried": "{period} is what the sentences before tell of",
+    "start": "where a change starts from has no other time than its own",
+    "base": "what a figure is measured against has no time of its own",
+    "now": "it tells how things are now",
+    "timeless": "a measure of this kind has no time",
+    "elsewhere": "the times named govern other figures",
+    "absent": "no time is named",
+}
 TOUCHING: Final = frozenset("()（）,，的")
 BASE_GAP_MAX: Final = 5
+BASES_MAX: Final = 2
 SPEECH_GAP_MAX: Final = 4
 
 
@@ -86,22 +101,18 @@ class Timing:
         self._remember(scene, settled)
         return settled
 
-    def _settled(
-        self, scene: Scene, draft: Draft, frame: _Frame, before: Sequence[Draft]
-    ) -> Draft:
+    def _settled(self, scene: Scene, draft: Draft, frame: _Frame, before: Sequence[Draft]) -> Draft:
         twin = _twin(scene, draft, before)
         if twin is not None:
             return replace(draft, period=twin.period, modality=twin.modality)
         time = time_of(scene.pack, draft.measure)
         reasons = [r for r in draft.reasons if not r.code.startswith(("period_", "modality_"))]
-        mention, carried = self._governing(scene, draft, time, frame, before)
-        period = carried
+        mention, period, how = self._governing(scene, draft, time, frame, before)
         if mention is not None:
             period = mention.period if mention.is_complete else None
             if period is None:
-                reasons.append(Reason("period_relative", mention.reason or "the time is relative"))
-            elif frame.is_ambiguous(draft):
-                reasons.append(Reason("period_ambiguous", "two periods may govern it"))
+                how = "relative"
+        reasons += _period_reasons(period, how, mention, is_ambiguous=frame.is_ambiguous(draft))
         if period is not None and draft.measure == GROWTH and draft.unit in ("percent", "points"):
             period = END_OF_YEAR.sub(r"\1", period)
         dated = period
@@ -112,34 +123,44 @@ class Timing:
         usual = rule.modality if rule is not None else None
         modality = modality_of(cue, usual, dated, self.calendar.anchor)
         if cue is not None:
-            reasons.append(Reason("modality_cue", f"{cue.modality.value}: {scene.words(cue)}"))
+            code = "modality_cue" if cue.modality is modality else "modality_past"
+            reasons.append(Reason(code, f"{cue.modality.value}: {scene.words(cue)}"))
+        elif modality is not Modality.OBSERVED:
+            code = "modality_usual" if usual == modality.value else "modality_ahead"
+            reasons.append(
+                Reason(code, f"{modality.value}: no word says so, its time or kind does")
+            )
         return replace(draft, period=period, modality=modality, reasons=tuple(reasons))
 
     def _governing(
         self, scene: Scene, draft: Draft, time: Time, frame: _Frame, before: Sequence[Draft]
-    ) -> tuple[PeriodMention | None, str | None]:
-        """Return the period that governs, or the one that is carried over to the figure."""
+    ) -> tuple[PeriodMention | None, str | None, str]:
+        """Return the period that governs, or the one carried over to the figure, and how."""
         if time == "none":
-            return None, None
+            return None, None, "timeless"
         if governance_of(scene).is_start_of_change(draft.first, draft.last):
-            return frame.touching(draft), None
-        mention = frame.governing(draft, time)
+            return frame.touching(draft), None, "start"
+        mention, how = frame.governing(draft, time)
         if mention is not None:
-            return mention, None
+            return mention, None, how
         if frame.is_base(draft) or frame.is_now(draft):
-            return None, None
-        is_rank = (draft.measure or "").startswith(RANK)
+            return None, None, "base" if frame.is_base(draft) else "now"
         held = [d for d in before if d.period is not None and not frame.is_base(d)]
         if draft.measure != GROWTH:
             held = [d for d in held if _goes_with(scene.pack, d, draft, time)]
         if held and frame.goes_on(held[-1], draft, time):
-            return None, held[-1].period
-        if time == "rate" and not (is_rank and draft.measure != RANKED_INDEX):
-            name = (draft.measure or "").removeprefix(RANK)
-            return None, self.rates.get(name) or self.rates.get(ANY)
+            return None, held[-1].period, "shared"
+        return None, *self._carried(draft, time, frame)
+
+    def _carried(self, draft: Draft, time: Time, frame: _Frame) -> tuple[str | None, str]:
+        """Return the period that the paragraph's earlier sentences hand on."""
+        measure = draft.measure or ""
+        if time == "rate" and (measure == RANKED_INDEX or not measure.startswith(RANK)):
+            name = measure.removeprefix(RANK)
+            return self.rates.get(name) or self.rates.get(ANY), "carried"
         if time == "flow" and self.flow is not None and not frame.has_mentions:
-            return None, self.flow
-        return None, None
+            return self.flow, "carried"
+        return None, "elsewhere" if frame.has_mentions else "absent"
 
     def _remember(self, scene: Scene, drafts: Iterable[Draft]) -> None:
         for draft in drafts:
@@ -154,6 +175,19 @@ class Timing:
                 self.flow = END_OF_YEAR.sub(r"\1", draft.period)
                 if not YEAR_PART.fullmatch(self.flow):
                     self.flow = None
+
+
+def _period_reasons(
+    period: str | None, how: str, mention: PeriodMention | None, *, is_ambiguous: bool
+) -> list[Reason]:
+    """Return how the period was found, or why there is none, for people and for the judge."""
+    if how == "relative":
+        why = mention.reason if mention is not None else None
+        return [Reason("period_relative", why or "the time is relative")]
+    found = [Reason(f"period_{how}", PERIOD_WORDS[how].format(period=period))]
+    if is_ambiguous and how in ("own", "head"):
+        found.append(Reason("period_ambiguous", "another time stands as near"))
+    return found
 
 
 def time_of(pack: Pack, measure: str | None) -> Time:
@@ -209,25 +243,29 @@ class _Frame:
     def has_mentions(self) -> bool:
         return any(p.is_complete and p.first not in self.bases for p in self.periods)
 
-    def governing(self, draft: Draft, time: Time) -> PeriodMention | None:
-        """Return the period that governs the figure by its place in the sentence."""
+    def governing(self, draft: Draft, time: Time) -> tuple[PeriodMention | None, str]:
+        """Return the period that governs the figure by its place in the sentence, and how."""
         held = [p for p in self.periods if self._can_govern(p, draft, time)]
         layout = governance_of(self.scene).layout
-        unit = layout.unit(draft.first)
+        own = unit = layout.unit(draft.first)
         while True:
             inside = [p for p in held if self._unit_of(p) == unit and not self._now(p)]
             if inside:
-                return min(inside, key=lambda p: self._way(draft, p))
+                nearest = min(inside, key=lambda p: self._way(draft, p))
+                return nearest, "own" if unit == own else "head"
             if any(self._unit_of(p) == unit and self._now(p) for p in self.periods):
-                return None
-            chain = layout.chain(unit)
+                return None, ""
             opened = self._opened(held, unit)
             if opened is not None:
-                return opened
+                return opened, "opened"
+            chain = layout.chain(unit)
             if not chain or layout.units[unit].has_verb:
                 break
             unit = chain[0]
-        return self._ahead(held, unit, time) or self._behind(held, draft, unit)
+        ahead = self._ahead(held, unit, time)
+        if ahead is not None:
+            return ahead, "head"
+        return self._behind(held, draft, unit, own), "behind"
 
     def touching(self, draft: Draft) -> PeriodMention | None:
         """Return the period right beside the figure, nothing but prepositions between."""
@@ -272,9 +310,7 @@ class _Frame:
             time in ("rate", "flow") or not self.scene.is_between_strong(earlier.first, draft.first)
         )
 
-    def _ahead(
-        self, held: Sequence[PeriodMention], unit: int, time: Time
-    ) -> PeriodMention | None:
+    def _ahead(self, held: Sequence[PeriodMention], unit: int, time: Time) -> PeriodMention | None:
         """Return the period at the head of a unit before this one, or of the sentence."""
         layout = governance_of(self.scene).layout
         if time == "level":
@@ -295,11 +331,12 @@ class _Frame:
         return None
 
     def _behind(
-        self, held: Sequence[PeriodMention], draft: Draft, unit: int
+        self, held: Sequence[PeriodMention], draft: Draft, unit: int, own: int
     ) -> PeriodMention | None:
         """Return a period that a later unit adds, or the verb's of the subject before it."""
         layout = governance_of(self.scene).layout
-        subject = not layout.units[unit].has_verb and layout.units[unit].before is None
+        subject = unit == own and not layout.units[unit].has_verb
+        subject = subject and layout.units[unit].before is None
         for period in held:
             if period.first < draft.last:
                 continue
@@ -377,13 +414,11 @@ class _Frame:
             if opener is not None:
                 between = [a for a, b in amounts if opener.last <= a and b <= period.first]
                 plain = range(opener.last, period.first)
-                covered = sum(
-                    b - a for a, b in amounts if opener.last <= a and b <= period.first
-                )
-                if len(plain) - covered <= BASE_GAP_MAX and len(between) <= 2:
-                    if not self.scene.is_between_strong(opener.last, period.first):
-                        yield period.first, opener.first
-                        continue
+                covered = sum(b - a for a, b in amounts if opener.last <= a and b <= period.first)
+                near = len(plain) - covered <= BASE_GAP_MAX and len(between) <= BASES_MAX
+                if near and not self.scene.is_between_strong(opener.last, period.first):
+                    yield period.first, opener.first
+                    continue
             if (period.relative or "").startswith("same-"):
                 yield period.first, period.first
 
