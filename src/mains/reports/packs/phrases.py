@@ -25,6 +25,7 @@ from mains.reports.packs.words import APOSTROPHES, Token, Tokenizer, TokenKind
 
 GAP_TOKENS_MAX: Final = 3
 EXPANSIONS_MAX: Final = 512
+STARTS_MAX: Final = 4_096
 
 Payload = TypeVar("Payload")
 Slots = Mapping[str, Mapping[int, int]]
@@ -59,10 +60,13 @@ class _Node:
     slots: dict[str, _Node] = field(default_factory=dict)
     gap: _Node | None = None
     final: int | None = None
+    is_leaf: bool = True
+    """Nothing goes on from here."""
 
 
 _Atom = tuple[str, str]
 """Kind (word, exact, prefix, slot, gap) and text."""
+_Filled = tuple[tuple[str, int, int], ...]
 
 
 class PhraseMatcher(Generic[Payload]):
@@ -71,6 +75,8 @@ class PhraseMatcher(Generic[Payload]):
     def __init__(self, phrases: Iterable[tuple[str, Payload]], tokenizer: Tokenizer) -> None:
         self._root = _Node()
         self._payloads: list[Payload] = []
+        self._first: dict[str, tuple[_Node, ...]] = {}
+        """By a token's form: where the root leads; its stem and kind follow from the form."""
         for phrase, payload in phrases:
             order = len(self._payloads)
             self._payloads.append(payload)
@@ -84,22 +90,22 @@ class PhraseMatcher(Generic[Payload]):
         self, tokens: Sequence[Token], index: int, slots: Slots | None = None
     ) -> Match[Payload] | None:
         """Return the longest match that begins at token `index`."""
-        if index >= len(tokens) or not self._can_start(tokens[index], index, slots):
+        if index >= len(tokens):
             return None
-        best: Match[Payload] | None = None
-        for last, order, filled in self._walk(tokens, index, slots or {}):
-            if best is None or (last, -order) > (best.last, -best.order):
-                best = Match(index, last, self._payloads[order], order, filled)
-        return best
+        starts = self._starts(tokens[index])
+        if not starts and (slots is None or not self._is_filled(index, slots)):
+            return None
+        return self._longest(tokens, index, slots or {}, starts)
 
     def ending_at(
         self, tokens: Sequence[Token], last: int, reach: int = 6, slots: Slots | None = None
     ) -> Match[Payload] | None:
         """Return the longest match that ends before token index `last`."""
         for index in range(max(0, last - reach), last):
-            if not self._can_start(tokens[index], index, slots):
+            starts = self._starts(tokens[index])
+            if not starts and (slots is None or not self._is_filled(index, slots)):
                 continue
-            for found, order, filled in self._walk(tokens, index, slots or {}):
+            for found, order, filled in self._walk(tokens, index, slots or {}, starts):
                 if found == last:
                     return Match(index, last, self._payloads[order], order, filled)
         return None
@@ -113,36 +119,48 @@ class PhraseMatcher(Generic[Payload]):
     ) -> list[Match[Payload]]:
         """Return the longest match at each place, left to right; by default without overlaps."""
         found: list[Match[Payload]] = []
-        root, end = self._root, 0
-        norms, stems, prefixes = root.norms, root.stems, root.prefixes
-        filled = {index for name in root.slots for index in (slots or {}).get(name, ())}
+        known, end, held = self._first, 0, slots or {}
+        filled = {index for name in self._root.slots for index in held.get(name, ())}
         for index, token in enumerate(tokens):
             # Most tokens end the search here, which is what makes a reader fast.
-            if (
-                token.norm not in norms
-                and token.stem not in stems
-                and index not in filled
-                and not (prefixes and _has_prefix(root, token.norm))
-            ):
+            starts = known.get(token.norm)
+            if starts is None:
+                starts = self._starts(token)
+            if index < end or not (starts or index in filled):
                 continue
-            match = None if index < end else self.match(tokens, index, slots)
+            match = self._longest(tokens, index, held, starts)
             if match is not None:
                 found.append(match)
                 end = index if overlapping else match.last
         return found
 
-    def _can_start(self, token: Token, index: int, slots: Slots | None) -> bool:
-        """Whether any phrase can begin here: most tokens end the search at this."""
-        root = self._root
-        if token.norm in root.norms or token.stem in root.stems:
-            return True
-        if _has_prefix(root, token.norm):
-            return True
-        return slots is not None and any(index in slots.get(name, ()) for name in root.slots)
+    def _starts(self, token: Token) -> tuple[_Node, ...]:
+        """Return the nodes that the token leads to from the root; kept, as words come again."""
+        starts = self._first.get(token.norm)
+        if starts is None:
+            if len(self._first) >= STARTS_MAX:
+                self._first.clear()
+            starts = self._first[token.norm] = tuple(_steps(self._root, token))
+        return starts
+
+    def _is_filled(self, index: int, slots: Slots) -> bool:
+        return any(index in slots.get(name, ()) for name in self._root.slots)
+
+    def _longest(
+        self, tokens: Sequence[Token], index: int, slots: Slots, starts: Sequence[_Node]
+    ) -> Match[Payload] | None:
+        best: tuple[int, int, _Filled] | None = None
+        for last, order, filled in self._walk(tokens, index, slots, starts):
+            if best is None or last > best[0] or (last == best[0] and order < best[1]):
+                best = (last, order, filled)
+        if best is None:
+            return None
+        return Match(index, best[0], self._payloads[best[1]], best[1], best[2])
 
     def _add(self, atoms: Sequence[_Atom], order: int, tokenizer: Tokenizer) -> None:
         node = self._root
         for index, (kind, text) in enumerate(atoms):
+            node.is_leaf = False
             if kind == "gap":
                 if index in (0, len(atoms) - 1):
                     raise PhraseError("a gap must stand between two words")
@@ -162,17 +180,19 @@ class PhraseMatcher(Generic[Payload]):
         node.final = order if node.final is None else min(node.final, order)
 
     def _walk(
-        self, tokens: Sequence[Token], index: int, slots: Slots
-    ) -> Iterator[tuple[int, int, tuple[tuple[str, int, int], ...]]]:
+        self, tokens: Sequence[Token], index: int, slots: Slots, starts: Sequence[_Node]
+    ) -> Iterator[tuple[int, int, _Filled]]:
         size = len(tokens)
-        pending: list[tuple[_Node, int, tuple[tuple[str, int, int], ...]]] = [
-            (self._root, index, ())
-        ]
+        pending: list[tuple[_Node, int, _Filled]] = [(node, index + 1, ()) for node in starts]
+        for name, following in self._root.slots.items():
+            end = slots.get(name, {}).get(index)
+            if end is not None:
+                pending.append((following, end, ((name, index, end),)))
         while pending:
             node, at, filled = pending.pop()
             if node.final is not None:
                 yield at, node.final, filled
-            if at >= size:
+            if at >= size or node.is_leaf:
                 continue
             for following in _steps(node, tokens[at]):
                 pending.append((following, at + 1, filled))
@@ -184,19 +204,17 @@ class PhraseMatcher(Generic[Payload]):
                 pending.extend((node.gap, to, filled) for to in _gap_ends(tokens, at))
 
 
-def _has_prefix(node: _Node, norm: str) -> bool:
-    return any(norm[:length] in node.prefixes for length in node.prefix_lengths)
-
-
-def _steps(node: _Node, token: Token) -> Iterator[_Node]:
+def _steps(node: _Node, token: Token) -> list[_Node]:
     norm = token.norm
+    held: list[_Node] = []
     if (following := node.norms.get(norm)) is not None:
-        yield following
+        held.append(following)
     if node.stems and (following := node.stems.get(token.stem)) is not None:
-        yield following
+        held.append(following)
     for length in node.prefix_lengths:
         if (following := node.prefixes.get(norm[:length])) is not None:
-            yield following
+            held.append(following)
+    return held
 
 
 def _gap_ends(tokens: Sequence[Token], at: int) -> Iterator[int]:
