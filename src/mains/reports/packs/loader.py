@@ -177,12 +177,14 @@ def _tokenizer(grammar: Grammar, root: Grammar) -> Tokenizer:
         for name in (*root.currencies, *grammar.currencies)
         if name.isalpha() and name.isascii() and len(name) <= len("RMB")
     ]
+    magnitudes = (*grammar.numbers.scales, *grammar.numbers.multipliers)
     return Tokenizer(
         stemmer=grammar.stemmer,
         apostrophe=grammar.apostrophe,
         fold=grammar.fold,
         plain_space_groups=" " in grammar.separators.group,
         glued_prefixes=[name for name in names if len(name) > 1],
+        magnitudes="".join(m for m in magnitudes if len(m) == 1 and not m.isascii()),
     )
 
 

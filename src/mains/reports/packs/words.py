@@ -3,7 +3,8 @@
 A token is a word (letters, marks and digits after letters: "R1", "H100"), a number with its inner
 separators ("2.400", "1 000", "25,3"), one character of a script without spaces, or one other
 character. A number before letters is a token of its own ("5G", "1.2bn", "25MW"), and so is a
-currency code before digits ("RMB450").
+currency code before digits ("RMB450"). Where a language writes magnitudes against the digits, a name
+before them is one too ("OpenAI300亿").
 """
 
 from __future__ import annotations
@@ -70,10 +71,13 @@ class Tokenizer:
         fold: Mapping[str, str] | None = None,
         plain_space_groups: bool = False,
         glued_prefixes: Iterable[str] = (),
+        magnitudes: str = "",
     ) -> None:
         self._fold = str.maketrans(dict(fold or {}))
         self._stem = _stemming(stemmer)
-        self._pattern = re.compile(_pattern(apostrophe, plain_space_groups, glued_prefixes))
+        self._pattern = re.compile(
+            _pattern(apostrophe, plain_space_groups, glued_prefixes, magnitudes)
+        )
         self._form = lru_cache(maxsize=STEMS_MAX)(self._forms)
 
     def tokens(self, text: str, start: int = 0, end: int | None = None) -> list[Token]:
@@ -111,7 +115,9 @@ def _stemming(name: str | None) -> Callable[[str], str]:
     return stem
 
 
-def _pattern(apostrophe: str, plain_space_groups: bool, glued_prefixes: Iterable[str]) -> str:
+def _pattern(
+    apostrophe: str, plain_space_groups: bool, glued_prefixes: Iterable[str], magnitudes: str
+) -> str:
     space = HARD_SPACES + (" " if plain_space_groups else "")
     glued = "|".join(sorted(map(re.escape, glued_prefixes), key=len, reverse=True))
     letter = rf"[^\W\d_{UNSPACED}{FRACTIONS}]"
@@ -123,6 +129,8 @@ def _pattern(apostrophe: str, plain_space_groups: bool, glued_prefixes: Iterable
         rf"\d+(?:[.,\u066b\u066c\u00b7]\d+|{quote}\d{{3}}(?!\d))*",
         rf"[{FRACTIONS}]",
         rf"(?:{glued})(?=\d)" if glued else "",
+        # A name before an amount (OpenAI300亿) is no code such as R1.
+        rf"{letter}{{3,}}(?=\d[\d.,]*[{magnitudes}%％])" if magnitudes else "",
         rf"{word}{quote}(?={letter}|\d)" if apostrophe == "prefix" else "",
         rf"{quote}(?:{letter})+" if apostrophe == "suffix" else "",
         word,

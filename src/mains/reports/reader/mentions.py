@@ -247,7 +247,7 @@ def _version_step(tokens: Sequence[Token], at: int, *, glued: bool, is_behind: b
 
 def _is_variant(text: str, *, glued: bool) -> bool:
     """Whether a word behind a version still belongs to the name: 60B, 5 Lite."""
-    return text in VARIANTS or (glued and text[0].isalpha() and len(text) <= VARIANT_LETTERS_MAX)
+    return text in VARIANTS or (glued and _latin(text) and len(text) <= VARIANT_LETTERS_MAX)
 
 
 def _is_version(tokens: Sequence[Token], at: int) -> bool:
