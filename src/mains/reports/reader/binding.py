@@ -40,7 +40,9 @@ RIVALS_WITHIN: Final = 2.5
 SUBJECT_WEIGHT: Final = 0.45
 SUBJECT_WORTH_MAX: Final = 5.0
 MARGIN_MIN: Final = 0.3
-RANKING: Final = frozenset({QuantityKind.RANK, QuantityKind.SUPERLATIVE, QuantityKind.ORDINAL})
+RANKING: Final = frozenset(
+    {QuantityKind.RANK, QuantityKind.SUPERLATIVE, QuantityKind.FIRST, QuantityKind.ORDINAL}
+)
 
 
 @dataclass

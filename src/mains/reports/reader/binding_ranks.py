@@ -15,13 +15,15 @@ from mains.reports.reader.figures import Quantity, QuantityKind
 from mains.reports.reader.focus import Focus
 from mains.reports.reader.governing import speaker_of
 from mains.reports.reader.lexicon import Role
-from mains.reports.reader.mentions import MeasureCue
+from mains.reports.reader.mentions import Known, MeasureCue
 from mains.reports.reader.scene import Scene
 from mains.reports.values import BlockKind, Reason, Status
 
 RANKED_GAP_MAX: Final = 6
 LIST_GAP_MAX: Final = 5
 FIRST_OF_KIND: Final = "first_of_kind"
+WIDE: Final = frozenset({"country", "union", "region"})
+POSSESSED_GAP_MAX: Final = 1
 LIST_MARKS: Final = frozenset(",，、和及与")
 UNRANKED: Final = frozenset({"time", "thresholds"})
 
@@ -34,6 +36,10 @@ def bind_rank(
     focus: Focus,
 ) -> list[Draft]:
     """Return one claim for each thing ranked; a superlative that ranks nothing known gives none."""
+    if quantity.kind is QuantityKind.FIRST:
+        if not _is_first_somewhere(scene, quantity):
+            return []
+        return [_made(scene, quantity, FIRST_OF_KIND, None, None, focus)]
     ranked = list(_ranked(scene, quantity, drafts, previous))
     if not ranked:
         if quantity.kind is not QuantityKind.RANK:
@@ -43,6 +49,21 @@ def bind_rank(
     for measure, cue, subject in ranked:
         found.append(_made(scene, quantity, measure, cue, subject, focus))
     return found
+
+
+def _is_first_somewhere(scene: Scene, quantity: Quantity) -> bool:
+    """Whether the clause says among what it is the first: in a country, the world, a sector."""
+    clause = scene.clause(quantity.first)
+    return any(
+        mention.kind in WIDE
+        and scene.clause(mention.first) == clause
+        and (
+            quantity.last <= mention.first
+            or mention.known is Known.ADJECTIVE
+            or 0 <= quantity.first - mention.last <= POSSESSED_GAP_MAX
+        )
+        for mention in scene.entities
+    )
 
 
 def _ranked(

@@ -16,6 +16,7 @@ OPENERS: Final = "(（[［"
 PAIR_GAP_TOKENS_MAX: Final = 3
 SHARED_SCALE_BELOW: Final = 1000
 CHANGE_REACH_TOKENS: Final = 6
+DENIAL_REACH_TOKENS: Final = 5
 CHANGES: Final = ("rise", "fall")
 DASHES: Final = "-–—‑~～"
 UNBOUNDED: Final = frozenset(
@@ -23,6 +24,7 @@ UNBOUNDED: Final = frozenset(
         QuantityKind.NAME_NUMBER,
         QuantityKind.VAGUE,
         QuantityKind.SUPERLATIVE,
+        QuantityKind.FIRST,
         QuantityKind.RANK,
         QuantityKind.YEAR,
         QuantityKind.ORDINAL,
@@ -42,6 +44,13 @@ class BoundMatchers:
         )
         self.fillers = PhraseMatcher([(phrase, True) for phrase in words.fillers], tokenizer)
         self.no_bounds = PhraseMatcher([(phrase, True) for phrase in words.not_bounds], tokenizer)
+        self.denials = PhraseMatcher(
+            [
+                *((_exact(phrase), True) for phrase in pack.grammar.negations),
+                *((phrase, False) for phrase in words.not_denied),
+            ],
+            tokenizer,
+        )
         self.no_duration = PhraseMatcher([(phrase, True) for phrase in words.not_before], tokenizer)
         self.no_change = PhraseMatcher(
             [(phrase, True) for phrase in words.not_after_change], tokenizer
@@ -63,6 +72,10 @@ class BoundMatchers:
         )
         joins = (*pack.grammar.clauses.conjunctions, ",", "，", "、")
         self.joins = PhraseMatcher([(phrase, True) for phrase in joins], tokenizer)
+
+
+def _exact(phrase: str) -> str:
+    return phrase if phrase.endswith(("=", "*")) else f"{phrase}="
 
 
 def _phrases(words: BoundWords) -> list[tuple[str, Bound]]:
@@ -108,12 +121,23 @@ def _before(
         if match is not None and not barred & set(range(match.first, match.last)):
             if _is_no_bound(held, tokens, matchers, match):
                 return None
+            if match.payload is Bound.MORE_THAN and _is_denied(tokens, matchers, match.first):
+                return Bound.AT_MOST, match.first
             return match.payload, match.first
         filler = matchers.fillers.ending_at(tokens, at)
         if filler is None:
             return None
         at = filler.first
     return None
+
+
+def _is_denied(tokens: Sequence[Token], matchers: BoundMatchers, index: int) -> bool:
+    """Whether the clause denies what follows: no firm may receive more than 20 million."""
+    first = index
+    while first > max(0, index - DENIAL_REACH_TOKENS) and tokens[first - 1].is_word:
+        first -= 1
+    held = matchers.denials.find(tokens[first:index])
+    return any(match.payload for match in held)
 
 
 def _is_no_bound(

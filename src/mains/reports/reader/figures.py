@@ -39,6 +39,8 @@ class QuantityKind(StrEnum):
     """A place among others, said so: second place, third largest."""
     SUPERLATIVE = "superlative"
     """The most, leads: rank 1 without a number."""
+    FIRST = "first"
+    """The first of its kind, said so; only the binding can tell among what."""
     YEAR = "year"
     """A calendar year that is itself the figure: founded in 2019."""
     NAME_NUMBER = "name_number"

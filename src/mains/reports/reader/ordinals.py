@@ -27,6 +27,8 @@ class Rank:
     last: int
     value: int
     superlative: bool
+    is_first: bool = False
+    """Whether it says "first of its kind" rather than which place."""
 
 
 def ordinals(sentence: Sentence, pack: Pack, numerals: list[Numeral]) -> list[Ordinal]:
@@ -84,6 +86,10 @@ def ranks(
         span = set(range(match.first, match.last))
         if not span & (taken | blocked):
             ranked.append(Rank(match.first, match.last, 1, superlative=True))
+    taken = {index for rank in ranked for index in range(rank.first, rank.last)}
+    for match in pack.derive(_firsts).find(tokens, slots):
+        if not set(range(match.first, match.last)) & (taken | blocked):
+            ranked.append(Rank(match.first, match.last, 1, superlative=True, is_first=True))
     return sorted(ranked, key=lambda rank: rank.first)
 
 
@@ -133,6 +139,10 @@ def _places(pack: Pack) -> PhraseMatcher[bool]:
 
 def _best(pack: Pack) -> PhraseMatcher[bool]:
     return _flags(pack, pack.grammar.superlatives.best)
+
+
+def _firsts(pack: Pack) -> PhraseMatcher[bool]:
+    return _flags(pack, pack.grammar.superlatives.first)
 
 
 def _not_best(pack: Pack) -> PhraseMatcher[bool]:

@@ -34,6 +34,12 @@ SHARE_OF_MAX: Final = 100
 RATIO_BELOW: Final = 1000
 ARTICLE_UNITS: Final = (QuantityKind.DURATION, QuantityKind.POINTS)
 """Units before which "a" is no number: a year, a point."""
+CARRIED: Final = (
+    QuantityKind.PERCENT,
+    QuantityKind.POINTS,
+    QuantityKind.MEASURE,
+    QuantityKind.MONEY,
+)
 SHARE_PLACES: Final = Decimal("0.01")
 PHONE_PARTS_MIN: Final = 3
 
@@ -114,7 +120,7 @@ def figures(
     _add_numbers(found, pack, numbers)
     _add_vague(found, pack)
     found.quantities.sort(key=lambda held: (held.first, held.last))
-    held = ranged(found.quantities, tokens, pack)
+    held = ranged(_with_carried(found.quantities, tokens, pack), tokens, pack)
     held = _with_money(held, tokens, pack, money)
     held = _rangeless_bounds(held, bounded(held, tokens, pack, found.taken))
     return Figures(tuple(paired(held, tokens)), tuple(times))
@@ -435,6 +441,8 @@ def _add_ranks(found: _Found, ranked: Sequence[Rank], placed: Sequence[Ordinal])
     for rank in ranked:
         if found.free(rank.first, rank.last):
             kind = QuantityKind.SUPERLATIVE if rank.superlative else QuantityKind.RANK
+            if rank.is_first:
+                kind = QuantityKind.FIRST
             found.add(rank.first, rank.last, Decimal(rank.value), "ordinal", kind)
     for ordinal in placed:
         if found.free(ordinal.first, ordinal.last):
@@ -585,8 +593,51 @@ def _with_money(
             money is not None
             and held.kind is QuantityKind.COUNT
             and large
-            and (alone or _counts_nothing(tokens, held.last, pack))
+            and (alone or _lacks_of(held, tokens, pack) or _counts_nothing(tokens, held.last, pack))
         ):
             held = replace(held, unit=money, kind=QuantityKind.MONEY)
+        elif held.kind is QuantityKind.COUNT and held.scale > 1 and not alone:
+            # What is counted in millions goes on being counted: 12 million users, up from 8.
+            money = None
         result.append(held)
     return result
+
+
+def _with_carried(found: Sequence[Quantity], tokens: Sequence[Token], pack: Pack) -> list[Quantity]:
+    """Give a fraction that counts no noun the unit of the figure before: 70.6 points, then 67.4."""
+    result: list[Quantity] = []
+    model: Quantity | None = None
+    for held in found:
+        if held.kind in CARRIED and (held.kind is not QuantityKind.MONEY or held.scale > 1):
+            model = held
+        elif held.kind is QuantityKind.COUNT and held.value == int(held.value):
+            # A count of things between them: the fraction may be of anything.
+            model = model if _stands_alone(held, tokens, pack) else None
+        elif (
+            model is not None
+            and held.kind is QuantityKind.COUNT
+            and held.scale == 1
+            and _stands_alone(held, tokens, pack)
+        ):
+            held = replace(
+                held,
+                unit=model.unit,
+                kind=model.kind,
+                scale=model.scale,
+                factor=model.factor,
+                value=plain(held.value * model.scale * model.factor),
+            )
+        result.append(held)
+    return result
+
+
+def _lacks_of(held: Quantity, tokens: Sequence[Token], pack: Pack) -> bool:
+    """Whether no "of" follows a scale that needs it before what it counts."""
+    words = pack.grammar
+    return words.numbers.noun_scales and tokens[held.last].norm not in words.prepositions.of
+
+
+def _stands_alone(held: Quantity, tokens: Sequence[Token], pack: Pack) -> bool:
+    if held.last >= len(tokens) or tokens[held.last].kind is TokenKind.PUNCTUATION:
+        return True
+    return _counts_nothing(tokens, held.last, pack)
