@@ -47,6 +47,9 @@ class Numbers(Closed):
     """Letters that are scales only at a currency or glued to digits: M, bn, k."""
     joiners: Phrases = ()
     """Words between two number words that compose (vinte e um)."""
+    noun_scales: bool = False
+    """Scales are nouns, so that what is counted follows them with "of": a bare number of millions
+    without it is an amount (40 millones en bonos)."""
     halves: Phrases = ()
     """Phrases that add one half: "and a half"."""
     fractions: dict[str, Decimal] = {}
@@ -117,6 +120,8 @@ class Bounds(BoundWords):
     """Bound words that are none after a verb of change (поднялась до 47%)."""
     not_before: Phrases = ()
     """Bound words that are none before a duration (over five years)."""
+    not_denied: Phrases = ()
+    """Phrases with a negation that deny no "more than" after them (not only)."""
 
 
 class Ranges(Closed):
@@ -130,6 +135,17 @@ class Ranges(Closed):
     """Those of `between` that are no range after a verb of change (rose from 5 to 10)."""
     dash: bool = True
     """A dash between two figures is a range."""
+
+
+class RegionalCurrency(Closed):
+    """A currency's name that countries share."""
+
+    places: dict[str, str]
+    """The code by the country's id; the country named nearest decides."""
+    signs: Phrases = ()
+    """Signs that mean it too where the document tells it from another currency: $."""
+    apart: Phrases = ()
+    """Spellings by which a document tells the two: US$, pesos."""
 
 
 class UnitName(Closed):
@@ -368,6 +384,8 @@ class Grammar(Closed):
     """Range words."""
     currencies: dict[str, str] = {}
     """Names and symbols of currencies beside CLDR's own, with the ISO code."""
+    regional_currencies: dict[str, RegionalCurrency] = {}
+    """Names of `currencies` that stand for several: peso."""
     currency_repeats: bool = False
     """Every amount names its currency: a bare number of millions is no money."""
     per: Phrases = ()

@@ -305,6 +305,11 @@ class _Reader:
             return None
         return parse_digits(self._tokens[index].text, self._style)
 
+    def is_whole(self, index: int) -> bool:
+        """Whether the number token is three plain digits, as the rest of thousands is written."""
+        text = self._tokens[index].text
+        return len(text) == GROUP_DIGITS and text.isdecimal()
+
     def adjacent(self, index: int) -> bool:
         """Whether the token stands directly after the one before it."""
         return (
@@ -414,6 +419,9 @@ class _Composer:
     def _continues(self, digits: Decimal) -> bool:
         """Whether digits after a scale go on with its number: 1亿2000万, 2 millones 300 mil."""
         following = self._reader.item(self._at + 1)
+        if self._power == MAGNITUDE_POWER_MIN and digits < Decimal(10) ** self._power:
+            # The rest of the thousands: 27 mil 800 millones.
+            return self._reader.is_whole(self._at)
         if self._power is None or following is None or following[0].power is None:
             return False
         whole = digits * Decimal(10) ** following[0].power

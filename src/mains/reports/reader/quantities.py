@@ -17,7 +17,8 @@ from decimal import Decimal
 from typing import Final, TypeVar
 
 from mains.reports.packs import Pack, PhraseMatcher, Token, TokenKind
-from mains.reports.reader.bounds import OPENERS, BoundMatchers, bounded, paired, ranged
+from mains.reports.reader.amounts import MONEY_POWER_MIN, plain, with_carried, with_money
+from mains.reports.reader.bounds import BoundMatchers, bounded, paired, ranged
 from mains.reports.reader.figures import Figures, PeriodMention, Quantity, QuantityKind
 from mains.reports.reader.numerals import Numeral, numerals
 from mains.reports.reader.ordinals import Ordinal, Rank, ordinals, ranks
@@ -28,18 +29,11 @@ from mains.reports.values import Bound
 
 Value = TypeVar("Value")
 
-MONEY_POWER_MIN: Final = 6
 NAME_NUMBER_BELOW: Final = 100
 SHARE_OF_MAX: Final = 100
 RATIO_BELOW: Final = 1000
 ARTICLE_UNITS: Final = (QuantityKind.DURATION, QuantityKind.POINTS)
 """Units before which "a" is no number: a year, a point."""
-CARRIED: Final = (
-    QuantityKind.PERCENT,
-    QuantityKind.POINTS,
-    QuantityKind.MEASURE,
-    QuantityKind.MONEY,
-)
 SHARE_PLACES: Final = Decimal("0.01")
 PHONE_PARTS_MIN: Final = 3
 
@@ -120,8 +114,8 @@ def figures(
     _add_numbers(found, pack, numbers)
     _add_vague(found, pack)
     found.quantities.sort(key=lambda held: (held.first, held.last))
-    held = ranged(_with_carried(found.quantities, tokens, pack), tokens, pack)
-    held = _with_money(held, tokens, pack, money)
+    held = ranged(with_carried(found.quantities, tokens, pack), tokens, pack)
+    held = with_money(held, tokens, pack, money)
     held = _rangeless_bounds(held, bounded(held, tokens, pack, found.taken))
     return Figures(tuple(paired(held, tokens)), tuple(times))
 
@@ -532,12 +526,6 @@ def _approximate(pack: Pack) -> PhraseMatcher[bool]:
     )
 
 
-def plain(value: Decimal) -> Decimal:
-    """Return the value without exponent and without zeros after the fraction."""
-    whole = value.to_integral_value()
-    return whole.quantize(Decimal(1)) if value == whole else value.normalize()
-
-
 def _vague(pack: Pack) -> PhraseMatcher[bool]:
     return PhraseMatcher(
         [(f"{phrase}=", True) for phrase in pack.grammar.numbers.vague], pack.tokenizer
@@ -548,96 +536,3 @@ def _add_vague(found: _Found, pack: Pack) -> None:
     for match in pack.derive(_vague).find(found.tokens):
         if found.free(match.first, match.last):
             found.add(match.first, match.last, Decimal(1), None, QuantityKind.VAGUE)
-
-
-def _closed_words(pack: Pack) -> PhraseMatcher[bool]:
-    words = pack.grammar
-    held = words.prepositions
-    of = set(held.of)
-    phrases = (*held.in_, *held.by, *held.from_, *held.to, *held.for_, *held.with_)
-    clauses = words.clauses
-    phrases += (*clauses.conjunctions, *clauses.relative, *clauses.subordinators, *words.per)
-    return PhraseMatcher(
-        [
-            (phrase if phrase.endswith(("=", "*")) else f"{phrase}=", True)
-            for phrase in phrases
-            if phrase.rstrip("=") not in of
-        ],
-        pack.tokenizer,
-    )
-
-
-def _counts_nothing(tokens: Sequence[Token], index: int, pack: Pack) -> bool:
-    """Whether the word after a number is no noun that it counts."""
-    if pack.derive(_closed_words).match(tokens, index) is not None:
-        return True
-    if pack.derive(BoundMatchers).after.match(tokens, index) is not None:
-        return True
-    return pack.grammar.numbers.capital_nouns and tokens[index].text[0].islower()
-
-
-def _with_money(
-    found: Sequence[Quantity], tokens: Sequence[Token], pack: Pack, money: str | None
-) -> list[Quantity]:
-    """Give bare millions, which count no noun, the currency of the amount before them."""
-    result: list[Quantity] = []
-    if pack.grammar.currency_repeats:
-        return list(found)
-    for held in found:
-        bracketed = held.first > 0 and tokens[held.first - 1].text in OPENERS
-        if held.kind is QuantityKind.MONEY and (money is None or not bracketed):
-            money = held.unit
-        alone = held.last >= len(tokens) or tokens[held.last].kind is TokenKind.PUNCTUATION
-        large = held.scale >= Decimal(10) ** MONEY_POWER_MIN
-        if (
-            money is not None
-            and held.kind is QuantityKind.COUNT
-            and large
-            and (alone or _lacks_of(held, tokens, pack) or _counts_nothing(tokens, held.last, pack))
-        ):
-            held = replace(held, unit=money, kind=QuantityKind.MONEY)
-        elif held.kind is QuantityKind.COUNT and held.scale > 1 and not alone:
-            # What is counted in millions goes on being counted: 12 million users, up from 8.
-            money = None
-        result.append(held)
-    return result
-
-
-def _with_carried(found: Sequence[Quantity], tokens: Sequence[Token], pack: Pack) -> list[Quantity]:
-    """Give a fraction that counts no noun the unit of the figure before: 70.6 points, then 67.4."""
-    result: list[Quantity] = []
-    model: Quantity | None = None
-    for held in found:
-        if held.kind in CARRIED and (held.kind is not QuantityKind.MONEY or held.scale > 1):
-            model = held
-        elif held.kind is QuantityKind.COUNT and held.value == int(held.value):
-            # A count of things between them: the fraction may be of anything.
-            model = model if _stands_alone(held, tokens, pack) else None
-        elif (
-            model is not None
-            and held.kind is QuantityKind.COUNT
-            and held.scale == 1
-            and _stands_alone(held, tokens, pack)
-        ):
-            held = replace(
-                held,
-                unit=model.unit,
-                kind=model.kind,
-                scale=model.scale,
-                factor=model.factor,
-                value=plain(held.value * model.scale * model.factor),
-            )
-        result.append(held)
-    return result
-
-
-def _lacks_of(held: Quantity, tokens: Sequence[Token], pack: Pack) -> bool:
-    """Whether no "of" follows a scale that needs it before what it counts."""
-    words = pack.grammar
-    return words.numbers.noun_scales and tokens[held.last].norm not in words.prepositions.of
-
-
-def _stands_alone(held: Quantity, tokens: Sequence[Token], pack: Pack) -> bool:
-    if held.last >= len(tokens) or tokens[held.last].kind is TokenKind.PUNCTUATION:
-        return True
-    return _counts_nothing(tokens, held.last, pack)

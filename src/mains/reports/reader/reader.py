@@ -13,6 +13,7 @@ from mains.reports.documents.document import Block, Document
 from mains.reports.packs import load_pack
 from mains.reports.reader.binding import Binder
 from mains.reports.reader.calendars import Calendar
+from mains.reports.reader.currencies import Part, with_currencies
 from mains.reports.reader.drafts import Draft
 from mains.reports.reader.focus import Focus
 from mains.reports.reader.judging import judged
@@ -52,23 +53,25 @@ def _bound(document: Document, scenes: Sequence[Scene]) -> list[Draft]:
 
 
 def _scenes(document: Document) -> list[Scene]:
-    return [scene for block in document.blocks for scene in _scenes_of(document, block)]
-
-
-def _scenes_of(document: Document, block: Block) -> Iterator[Scene]:
-    pack = load_pack(block.language)
-    money: str | None = None
-    for sentence in sentences(document.text, block.start, block.end, block.language):
-        found = figures(sentence, pack, money=money)
-        money = next((q.unit for q in reversed(found.quantities) if q.kind == "money"), money)
-        yield Scene(
-            sentence=sentence,
-            pack=pack,
+    held = [(block, part) for block in document.blocks for part in _parts(document, block)]
+    settled = with_currencies([part for _, part in held])
+    return [
+        Scene(
+            sentence=part.sentence,
+            pack=part.pack,
             block=block.kind,
             figures=found,
-            mentions=mentions(sentence, pack),
+            mentions=part.mentions,
             is_heading=block.is_heading,
         )
+        for (block, part), found in zip(held, settled, strict=True)
+    ]
+
+
+def _parts(document: Document, block: Block) -> Iterator[Part]:
+    pack = load_pack(block.language)
+    for sentence in sentences(document.text, block.start, block.end, block.language):
+        yield Part(sentence, pack, mentions(sentence, pack), figures(sentence, pack), block.start)
 
 
 def _claims(document: Document, drafts: Sequence[Draft]) -> tuple[Claim, ...]:

@@ -1,0 +1,142 @@
+"""Currencies that the document tells, not the sentence: bare millions, and pesos of which country.
+
+    settled = with_currencies(parts)      # (sentence, pack, figures) of the whole document
+
+Bare millions take the currency of the amount before them, those of a title that of the first amount
+of the text; from another block only where a word of their sentence names an amount. A peso is that of the country named nearest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from mains.reports.packs import Pack
+from mains.reports.packs.models import RegionalCurrency
+from mains.reports.reader.figures import Figures, Quantity, QuantityKind
+from mains.reports.reader.mentions import Mentions
+from mains.reports.reader.quantities import figures
+from mains.reports.reader.text import Sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A sentence with its pack, mentions and figures."""
+
+    sentence: Sentence
+    pack: Pack
+    mentions: Mentions
+    figures: Figures
+    block: int
+    """Which of the document's blocks the sentence stands in."""
+
+
+def with_currencies(parts: Sequence[Part]) -> list[Figures]:
+    """Return the figures of each part with the currencies that other sentences tell."""
+    return [
+        _settled(part, found, parts, index) for index, (part, found) in enumerate(_carried(parts))
+    ]
+
+
+def _carried(parts: Sequence[Part]) -> Iterator[tuple[Part, Figures]]:
+    money = next((unit for part in parts for unit in _amounts(part.figures)), None)
+    near: str | None = None
+    block = -1
+    for part in parts:
+        found = part.figures
+        near, block = near if block == part.block else None, part.block
+        carried = near or (money if _names_money(part) else None)
+        if carried is not None and _has_bare(found):
+            found = figures(part.sentence, part.pack, money=carried)
+        yield part, found
+        named = list(_amounts(found))
+        if named:
+            money = near = named[-1]
+
+
+def _names_money(part: Part) -> bool:
+    """Whether a word of the sentence names a measure that is an amount."""
+    return any(
+        "money" in part.pack.rules[naming.measure].units
+        for cue in part.mentions.measures
+        for naming in cue.namings
+    )
+
+
+def _amounts(found: Figures) -> Iterator[str]:
+    for quantity in found.quantities:
+        restates = quantity.pair is not None and quantity.pair < found.quantities.index(quantity)
+        if quantity.kind is QuantityKind.MONEY and quantity.unit is not None and not restates:
+            yield quantity.unit
+
+
+def _has_bare(found: Figures) -> bool:
+    """Whether a number of millions stands without a unit."""
+    return any(
+        quantity.kind is QuantityKind.COUNT and quantity.scale >= Decimal(10) ** 6
+        for quantity in found.quantities
+    )
+
+
+def _settled(part: Part, found: Figures, parts: Sequence[Part], index: int) -> Figures:
+    names = part.pack.grammar.regional_currencies
+    if not names or not any(q.kind is QuantityKind.MONEY for q in found.quantities):
+        return found
+    held = tuple(
+        replace(quantity, unit=_code(part, quantity, parts, index) or quantity.unit)
+        if quantity.kind is QuantityKind.MONEY
+        else quantity
+        for quantity in found.quantities
+    )
+    return replace(found, quantities=held)
+
+
+def _code(part: Part, quantity: Quantity, parts: Sequence[Part], index: int) -> str | None:
+    for name, regional in part.pack.grammar.regional_currencies.items():
+        if quantity.unit != name and not _is_signed(part, quantity, regional):
+            continue
+        for country in _countries(parts, index, quantity.first):
+            if country in regional.places:
+                return regional.places[country]
+        if quantity.unit == name:
+            return next(iter(regional.places.values()))
+    return None
+
+
+def _is_signed(part: Part, quantity: Quantity, regional: RegionalCurrency) -> bool:
+    """Whether a sign alone names the currency, in a document that writes others otherwise."""
+    tokens = part.sentence.tokens
+    at = quantity.number_first - 1
+    if at < 0 or tokens[at].text not in regional.signs:
+        return False
+    if at > 0 and tokens[at - 1].end == tokens[at].start and tokens[at - 1].is_word:
+        return False
+    return any(spelling in part.sentence.document for spelling in regional.apart)
+
+
+def _countries(parts: Sequence[Part], index: int, token: int) -> Iterator[str]:
+    """Yield the countries named, the nearest first: in the sentence, before it, behind it."""
+    here = _named(parts[index])
+    yield from (country for at, country in reversed(here) if at < token)
+    yield from (country for at, country in here if at >= token)
+    for other in range(index - 1, -1, -1):
+        yield from (country for _, country in reversed(_named(parts[other])))
+    for other in range(index + 1, len(parts)):
+        yield from (country for _, country in _named(parts[other]))
+
+
+def _named(part: Part) -> list[tuple[int, str]]:
+    within = part.pack.derive(_within)
+    held = []
+    for mention in part.mentions.entities:
+        place = mention.id
+        while place is not None and not place.startswith("country:"):
+            place = within.get(place)
+        if place is not None:
+            held.append((mention.first, place))
+    return sorted(held)
+
+
+def _within(pack: Pack) -> dict[str, str | None]:
+    return {entity.id: entity.within for entity in pack.entities}
