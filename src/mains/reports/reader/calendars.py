@@ -97,7 +97,7 @@ class Calendar:
         """
         assert self.anchor is not None
         year, day = int(self.anchor[:4]), _days(self.anchor)
-        if self._named is not None and not ahead:
+        if self._named is not None and int(self._named[:4]) >= year - 1 and not ahead:
             completed = mention.completed(int(self._named[:4]))
             if period_start(completed.period or "") <= self.anchor:
                 return completed

@@ -262,6 +262,10 @@ class _Frame:
             if not chain or layout.units[unit].has_verb:
                 break
             unit = chain[0]
+        for other in layout.chain(own):
+            opened = self._opened(held, other)
+            if opened is not None:
+                return opened, "opened"
         ahead = self._ahead(held, unit, time)
         if ahead is not None:
             return ahead, "head"
@@ -342,8 +346,10 @@ class _Frame:
                 continue
             number = self._unit_of(period)
             other = layout.units[number]
-            adds = (other.before == unit or other.inside == unit) and not other.has_verb
-            adds = adds and not any(i in self._amounts for i in other.tokens if i > period.first)
+            near = (unit, own)
+            adds = (other.before in near or other.inside in near) and not other.has_verb
+            if any(i in self._amounts for i in other.tokens if i > period.first):
+                return None
             goes_on = subject and unit in layout.chain(number)
             if (adds or goes_on) and not self._figures_between(draft, period):
                 return period
@@ -365,7 +371,11 @@ class _Frame:
             return False
         if start is None and any(s <= draft.first < p for p, s in self.bases.items()):
             return False
-        if period.first in self.dates and DAY_OR_MONTH.fullmatch(period.period or ""):
+        if (
+            period.first in self.dates
+            and DAY_OR_MONTH.fullmatch(period.period or "")
+            and not self._is_state(period)
+        ):
             return time == "event" or (time == "rate" and "/" in (period.period or ""))
         return not self._is_day_of_speech(period, draft)
 
@@ -375,16 +385,20 @@ class _Frame:
         alone = self.bases.get(period.first) == period.first and draft.last <= period.first
         return alone and all(index in links for index in range(draft.last, period.first))
 
+    def _is_state(self, period: PeriodMention) -> bool:
+        """Whether it is the day of a state that is reported: as of the end of 2025."""
+        return period.point and modality_at(self.scene, period.first, period.last) is None
+
     def _is_day_of_speech(self, period: PeriodMention, draft: Draft) -> bool:
         """Whether it is the day on which somebody said it, apart from the figure."""
         if not DAY_OR_MONTH.fullmatch(period.period or "") or period.point:
             return False
         unit = self._unit_of(period)
-        if unit == governance_of(self.scene).layout.unit(draft.first):
-            return False
+        apart = unit != governance_of(self.scene).layout.unit(draft.first)
         return any(
             0 <= period.first - spot.last <= SPEECH_GAP_MAX
             and governance_of(self.scene).layout.unit(spot.first) == unit
+            and (apart or spot.first >= draft.last)
             for spot in self.scene.mentions.says
         )
 
