@@ -94,6 +94,18 @@ def stands_alone(scene: Scene, quantity: Quantity) -> bool:
     return any(clause.first == index for clause in scene.sentence.clauses[1:])
 
 
+def ends_at_mark(scene: Scene, quantity: Quantity, noun: int) -> bool:
+    """Whether a mark right behind the number and its classifier divides it from the noun.
+
+    Scripts without spaces put what is counted before such a number: 企业1900家、模型132款.
+    """
+    tokens, classifiers = scene.sentence.tokens, scene.pack.grammar.numbers.classifiers
+    index = quantity.last
+    while index < noun and tokens[index].text in classifiers:
+        index += 1
+    return bool(classifiers) and index < noun and tokens[index].text in ENDING_MARKS
+
+
 def _choices(
     scene: Scene, quantity: Quantity, established: frozenset[str]
 ) -> Iterator[MeasureChoice]:
@@ -141,6 +153,8 @@ def _slot(
         if _has_figure_between(scene, quantity.last, cue.first):
             return "behind", 2.5 - gap
         if is_count and words <= _reach(scene, COUNTED_GAP_MAX) and gap < 1.5:
+            if ends_at_mark(scene, quantity, cue.first):
+                return "behind", 4.0 - 1.5 * gap
             return "counted", 9.0 - 2.0 * gap
         if words <= _reach(scene, BEHIND_GAP_MAX):
             return "behind", (6.6 if not is_count else 4.0) - 1.5 * gap
