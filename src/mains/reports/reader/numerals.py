@@ -169,6 +169,16 @@ def classifiers(pack: Pack) -> PhraseMatcher[bool]:
     )
 
 
+def scaled_units(pack: Pack) -> PhraseMatcher[bool]:
+    """Return the matcher of units whose name begins with a magnitude: 千瓦 is one kilowatt."""
+    words = pack.grammar.numbers
+    magnitudes = {name for name in (*words.scales, *words.multipliers) if not name.isascii()}
+    return PhraseMatcher(
+        [(name, True) for name in pack.units if name[0] in magnitudes and len(name) > 1],
+        pack.tokenizer,
+    )
+
+
 def _articles(pack: Pack) -> frozenset[str]:
     return frozenset(pack.tokenizer.normalise(word) for word in pack.grammar.numbers.articles)
 
@@ -254,6 +264,7 @@ class _Reader:
         self._style = style_of(pack, sentence.document)
         self._articles = pack.derive(_articles)
         self._classifiers = pack.derive(classifiers)
+        self._units = pack.derive(scaled_units)
 
     def read(self) -> list[Numeral]:
         found: list[Numeral] = []
@@ -290,6 +301,8 @@ class _Reader:
         if index >= len(self._tokens):
             return None
         token = self._tokens[index]
+        if self._units.match(self._tokens, index) is not None:
+            return None
         match = self._items.match(self._tokens, index)
         if match is not None:
             return match.payload, match.last
