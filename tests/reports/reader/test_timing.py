@@ -35,7 +35,7 @@ def claim_of(text: str, value: str) -> Claim:
         ("截至2024年底，成都有人工智能企业980家，重庆有人工智能企业760家。", "760", "2024-12-31"),
         # What a figure is measured against does not date it.
         (
-            "In 2025 revenue of the company reached 80 million euros, 12 per cent more than in 2024.",
+            "In 2025 its revenue reached 80 million euros, 12 per cent more than in 2024.",
             "12",
             "2025",
         ),

@@ -62,6 +62,8 @@ class Governance:
             return own
         frame = self._frame(unit)
         bare = own is not None or not self.layout.units[unit].has_verb
+        if frame is not None and own is None and 0 not in (unit, *self.layout.chain(unit)):
+            bare = False
         if frame is not None and (bare or self._is_source(frame)):
             return frame
         if own is not None:
@@ -125,6 +127,9 @@ class Governance:
         Behind the figure an aim may stand so too: "..., so the council's aim".
         """
         before = self.layout.chain(unit)
+        if unit != 0 and 0 not in before:
+            # A forecast that opens the sentence holds behind a semicolon too.
+            before = [*before, 0]
         behind = [
             n for n in range(unit + 1, len(self.layout.units)) if unit in self.layout.chain(n)
         ]

@@ -121,6 +121,9 @@ class Timing:
         cue = modality_at(scene, draft.first, draft.last)
         rule = scene.pack.rules.get(draft.measure or "")
         usual = rule.modality if rule is not None else None
+        if usual is not None and period is None and _is_yearly(scene, draft):
+            # What is paid out every year is a rule in force, no plan.
+            usual = None
         modality = modality_of(cue, usual, dated, self.calendar.anchor)
         if cue is not None:
             code = "modality_cue" if cue.modality is modality else "modality_past"
@@ -196,6 +199,24 @@ def time_of(pack: Pack, measure: str | None) -> Time:
         return "level"
     rule = pack.rules.get(measure.removeprefix(RANK)) or pack.rules.get(measure)
     return rule.time if rule is not None else "level"
+
+
+def _is_yearly(scene: Scene, draft: Draft) -> bool:
+    """Whether "a year" or the like stands in the figure's unit."""
+    layout, tokens = governance_of(scene).layout, scene.sentence.tokens
+    matcher = scene.pack.derive(_per_year)
+    held = layout.units[layout.unit(draft.first)].tokens
+    return any(matcher.match(tokens, index) is not None for index in held)
+
+
+def _per_year(pack: Pack) -> PhraseMatcher[bool]:
+    """Return a matcher for each word that makes a rate with each noun for a year."""
+    years = [noun for noun, unit in pack.grammar.periods.durations.items() if unit == "year"]
+    # Written apart, and together for scripts without spaces.
+    pairs = [(per, noun) for per in pack.grammar.per for noun in years]
+    phrases = [f"{per} {noun}" for per, noun in pairs]
+    phrases += [f"{per.rstrip('=')}{noun}" for per, noun in pairs]
+    return PhraseMatcher([(exact(phrase), True) for phrase in phrases], pack.tokenizer)
 
 
 def _goes_with(pack: Pack, earlier: Draft, draft: Draft, time: Time) -> bool:
