@@ -10,7 +10,7 @@ from mains.reports.reader.binding_subjects import SubjectChoice, choose_subject
 from mains.reports.reader.drafts import Draft, subject_reasons
 from mains.reports.reader.figures import PeriodMention
 from mains.reports.reader.focus import Focus
-from mains.reports.reader.governing import speaker_of
+from mains.reports.reader.governing import scope_at, speaker_of
 from mains.reports.reader.lexicon import Link
 from mains.reports.reader.mentions import EntityMention
 from mains.reports.reader.scene import Scene
@@ -59,6 +59,7 @@ def bind_date(
         measure=EVENT_DATE,
         subject=_edition_id(subject.id, mention) if subject else None,
         status=Status.ACCEPTED if _is_clear(subject) else Status.QUEUED,
+        scope=scope_at(scene, mention.first, mention.last, None),
         speaker=speaker_of(scene),
         reasons=tuple(subject_reasons(subject)),
         choice=subject,
@@ -83,7 +84,8 @@ def _edition(scene: Scene, mention: PeriodMention) -> EntityMention | None:
         return None
     for entity in scene.entities:
         near = 0 <= mention.first - entity.last <= EDITION_GAP_MAX
-        joined = scene.links(mention.first) <= {Link.OF}
+        links = scene.links(mention.first)
+        joined = not links or Link.OF in links
         if entity.kind == "event" and entity.id is not None and near and joined:
             return entity
     return None

@@ -13,7 +13,7 @@ from mains.reports.reader.binding_subjects import choose_subject
 from mains.reports.reader.drafts import Draft, subject_reasons
 from mains.reports.reader.figures import Quantity, QuantityKind
 from mains.reports.reader.focus import Focus
-from mains.reports.reader.governing import speaker_of
+from mains.reports.reader.governing import AREAS, WIDE, area_of, speaker_of
 from mains.reports.reader.lexicon import Role
 from mains.reports.reader.mentions import Known, MeasureCue
 from mains.reports.reader.scene import Scene
@@ -22,7 +22,6 @@ from mains.reports.values import BlockKind, Reason, Status
 RANKED_GAP_MAX: Final = 6
 LIST_GAP_MAX: Final = 5
 FIRST_OF_KIND: Final = "first_of_kind"
-WIDE: Final = frozenset({"country", "union", "region"})
 POSSESSED_GAP_MAX: Final = 1
 LIST_MARKS: Final = frozenset(",，、和及与")
 UNRANKED: Final = frozenset({"time", "thresholds"})
@@ -54,6 +53,11 @@ def bind_rank(
 def _is_first_somewhere(scene: Scene, quantity: Quantity) -> bool:
     """Whether the clause says among what it is the first: in a country, the world, a sector."""
     clause = scene.clause(quantity.first)
+    if any(
+        scope in AREAS and quantity.last <= start and scene.is_one_clause(quantity.first, start)
+        for start, _, scope in scene.mentions.scopes
+    ):
+        return True
     return any(
         mention.kind in WIDE
         and scene.clause(mention.first) == clause
@@ -127,8 +131,7 @@ def _is_listed(scene: Scene, end: int, first: int) -> bool:
 
 def _clause_gap(scene: Scene, end: int, first: int) -> int:
     """Return the gap to the first noun ranked: anywhere behind the rank in its own clause."""
-    same = scene.clause(end) == scene.clause(first)
-    return 0 if same else first - end
+    return 0 if scene.is_one_clause(end, first) else first - end
 
 
 def _before(scene: Scene, quantity: Quantity) -> tuple[MeasureCue, str] | None:
@@ -195,12 +198,14 @@ def _made(
         if measure
         else Reason("measure_unknown", "no word says what is ranked")
     )
+    holder = subject_id or (subject.id if subject else None)
+    area = area_of(scene, quantity.first, quantity.last, holder)
     return Draft.of(
         scene,
         quantity,
         measure=name,
-        subject=subject_id or (subject.id if subject else None),
-        scope="headline" if scene.block is BlockKind.TITLE else None,
+        subject=holder,
+        scope="headline" if scene.block is BlockKind.TITLE else area,
         speaker=speaker_of(scene),
         status=Status.ACCEPTED if accepted else Status.QUEUED,
         reasons=(why, *subject_reasons(subject)),

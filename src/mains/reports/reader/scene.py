@@ -38,6 +38,7 @@ BOUNDARY_COST: Final = {
 }
 BOUNDARY_COST_OTHER: Final = 1.0
 STRONG_MARKS: Final = frozenset(";；")
+BRACKETS: Final = frozenset("()（）")
 ENDING_MARKS: Final = frozenset(",;:.!?，；：。！？、)）…—–(（")
 
 
@@ -106,6 +107,21 @@ class Scene:
         """Return the index of the token's clause."""
         held = self.clause_indices
         return held[min(token, len(held) - 1)] if held else 0
+
+    def is_one_clause(self, one: int, other: int, *, brackets: bool = False) -> bool:
+        """Whether nothing but a conjunction without a comma divides two tokens.
+
+        With `brackets`, what brackets hold between them does not divide either.
+        """
+        low, high = sorted((self.clause(one), self.clause(other)))
+        for number in range(low + 1, high + 1):
+            opener, first = self.opener(number), self.sentence.clauses[number].first
+            if brackets and opener in BRACKETS:
+                continue
+            before = self.sentence.tokens[first - 1].text if first > 0 else ""
+            if opener != "conjunction" or before in ENDING_MARKS:
+                return False
+        return True
 
     def opener(self, clause: int) -> str:
         """Return what opened the clause."""
