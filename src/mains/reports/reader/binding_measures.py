@@ -13,7 +13,7 @@ from typing import Final
 
 from mains.reports.packs import TokenKind
 from mains.reports.reader.figures import Quantity, QuantityKind
-from mains.reports.reader.lexicon import Naming, Role
+from mains.reports.reader.lexicon import Link, Naming, Role
 from mains.reports.reader.mentions import MeasureCue
 from mains.reports.reader.scene import ENDING_MARKS, Scene
 from mains.reports.values import Bound
@@ -32,10 +32,15 @@ DEFAULT_SCORES: Final = {
     QuantityKind.RATIO: 5.0,
     QuantityKind.POINTS: 4.0,
     QuantityKind.DURATION: 2.8,
+    QuantityKind.MEASURE: 3.2,
 }
 COUNTED_GAP_MAX: Final = 5
 BEHIND_GAP_MAX: Final = 7
 ACCEPTED_MIN: Final = 3.0
+OWN_DURATION: Final = 8.5
+"""Years in a row say themselves what they are."""
+OWN_BEYOND: Final = 7.2
+"""A phrase that takes in a part of the figure and its neighbour: "12% more", "firms with under 10"."""
 NEEDS_NEAR: Final = 4.0
 MARGIN_MAX: Final = 3.0
 
@@ -112,12 +117,12 @@ def _choices(
     classes = unit_classes(quantity)
     alone = quantity.kind is not QuantityKind.COUNT or stands_alone(scene, quantity)
     counted = quantity.kind is QuantityKind.COUNT and not alone
+    is_duration = quantity.kind is QuantityKind.DURATION
     for cue in scene.mentions.measures:
         slot: str | None
         if cue.first < quantity.last and quantity.first < cue.last:
-            if cue.last > quantity.last or cue.first < quantity.first:
-                continue
-            slot, base = "own", 5.2
+            inside = quantity.first <= cue.first and cue.last <= quantity.last
+            slot, base = "own", OWN_DURATION if is_duration else 5.2 if inside else OWN_BEYOND
         else:
             slot, base = _slot(scene, quantity, cue, counted=counted)
         if slot is None:
@@ -126,11 +131,22 @@ def _choices(
             rule = scene.pack.rules[naming.measure]
             if not classes & set(rule.units) or rule.rank_only:
                 continue
+            if naming.role is Role.VERB and rule.general and _is_end(scene, quantity, cue):
+                continue
             if rule.counted and slot != "counted":
                 continue
             score = base + _naming_weight(scene, quantity, cue, naming, established)
             if score > 0:
                 yield MeasureChoice(naming.measure, score, slot, cue)
+
+
+def _is_end(scene: Scene, quantity: Quantity, cue: MeasureCue) -> bool:
+    """Whether a change leads from or to the figure, which is no change itself: rose to 47%."""
+    links = scene.links(quantity.first)
+    leads = links & {Link.FROM, Link.TO} and not links & {Link.OF, Link.BY, Link.IN}
+    if quantity.range_of is not None:
+        return False
+    return cue.last <= quantity.first and bool(leads)
 
 
 def _defaults(scene: Scene, quantity: Quantity) -> Iterator[MeasureChoice]:
@@ -150,7 +166,7 @@ def _slot(
         end = min(_behind_pair(scene, quantity), cue.first)
         gap = scene.distance(end, cue.first)
         words = cue.first - end
-        if _has_figure_between(scene, quantity.last, cue.first):
+        if _has_figure_between(scene, _behind_range(scene, quantity), cue.first):
             return "behind", 2.5 - gap
         if is_count and words <= _reach(scene, COUNTED_GAP_MAX) and gap < 1.5:
             if ends_at_mark(scene, quantity, cue.first):
@@ -181,10 +197,17 @@ def _has_figure_between(scene: Scene, first: int, last: int) -> bool:
     )
 
 
-def _behind_pair(scene: Scene, quantity: Quantity) -> int:
-    """Return where the amount ends, its conversion in brackets included."""
-    if quantity.pair is None:
+def _behind_range(scene: Scene, quantity: Quantity) -> int:
+    """Return where the range ends that the figure opens: 3 to 5 incubators."""
+    if quantity.range_of is None:
         return quantity.last
+    return max(quantity.last, scene.quantities[quantity.range_of].last)
+
+
+def _behind_pair(scene: Scene, quantity: Quantity) -> int:
+    """Return where the amount ends, the range and the conversion in brackets included."""
+    if quantity.pair is None:
+        return _behind_range(scene, quantity)
     partner = scene.quantities[quantity.pair]
     tokens = scene.sentence.tokens
     end = max(quantity.last, partner.last)
