@@ -17,6 +17,7 @@ PAIR_GAP_TOKENS_MAX: Final = 3
 SHARED_SCALE_BELOW: Final = 1000
 CHANGE_REACH_TOKENS: Final = 6
 DENIAL_REACH_TOKENS: Final = 5
+RESULT_REACH_TOKENS: Final = 14
 CHANGES: Final = ("rise", "fall")
 DASHES: Final = "-–—‑~～"
 UNBOUNDED: Final = frozenset(
@@ -149,7 +150,9 @@ def _is_no_bound(
         return other is not None and other.last == match.last
 
     if same(matchers.no_change.match(tokens, match.first)):
-        return _changes(tokens, match.first, matchers, reach=2)
+        # Behind a comma it says where the change named before has led: sales rose 12%, to 2 billion.
+        led = match.first > 0 and tokens[match.first - 1].text in ",，"
+        return _changes(tokens, match.first, matchers, reach=RESULT_REACH_TOKENS if led else 2)
     is_duration = held.kind is QuantityKind.DURATION
     return is_duration and same(matchers.no_duration.match(tokens, match.first))
 
