@@ -26,6 +26,7 @@ SPACES: Final = " \u00a0\u2009\u202f"
 WORD_FORMS_MAX: Final = 16_384
 STEMMED_LETTERS_MIN: Final = 5
 MAGNITUDE_POWER_MIN: Final = 3
+HYPHENS: Final = frozenset("-‐‑")
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,6 +331,10 @@ class _Reader:
             and self._tokens[index].start == self._tokens[index - 1].end
         )
 
+    def is_hyphen(self, index: int) -> bool:
+        """Whether the token is a hyphen directly after the one before it."""
+        return self.adjacent(index) and self._tokens[index].text in HYPHENS
+
     def takes_short(self, index: int, end: int) -> bool:
         """Whether a letter can be a scale: glued to the digits (7B), or to a currency (75 M€)."""
         following = self._tokens[end] if end < len(self._tokens) else None
@@ -402,7 +407,7 @@ class _Composer:
         digits = self._reader.digits(self._at)
         if digits is not None:
             return self._add_digits(digits)
-        held = self._reader.item(self._at)
+        held = self._reader.item(self._at) or self._hyphenated()
         if held is None:
             return False
         item, end = held
@@ -419,6 +424,16 @@ class _Composer:
         if item.power is not None:
             return self._scale(item, end)
         return item.joins and self._join(end)
+
+    def _hyphenated(self) -> tuple[Item, int] | None:
+        """Return the magnitude behind a hyphen: a C$300-million fund, Rs 1,000-crore."""
+        reader, at = self._reader, self._at
+        if not (self._digits and reader.is_hyphen(at) and reader.adjacent(at + 1)):
+            return None
+        held = reader.item(at + 1)
+        if held is None or held[0].power is None or held[0].short:
+            return None
+        return held
 
     def _add_digits(self, digits: Decimal) -> bool:
         if self._group is not None or (self._total and not self._continues(digits)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import pairwise
 from typing import Final
 
 from mains.reports.packs import Pack, PhraseMatcher, Token, TokenKind, UnitName
@@ -115,9 +116,11 @@ def _kind(unit: str) -> QuantityKind:
 
 def _is_code(held: Sequence[Token]) -> bool:
     """Whether tokens can stand before an amount: a symbol, or a code in its own letters."""
-    if any(token.kind is TokenKind.CURRENCY for token in held):
-        return True
     word = held[0].text
+    if any(token.kind is TokenKind.CURRENCY for token in held):
+        # "A $27 billion deal" holds no Australian dollars: letters of a sign stand at it.
+        glued = all(left.end == right.start for left, right in pairwise(held))
+        return glued or (len(word) > 1 and word.isupper())
     return len(word) <= CODE_LETTERS and word[0].isupper()
 
 
