@@ -156,6 +156,12 @@ class Governance:
     def _amounts(self) -> frozenset[int]:
         return frozenset(index for q in self.scene.quantities for index in range(q.first, q.last))
 
+    def is_compared(self, first: int) -> bool:
+        """Whether the figure is what another one is measured against: "up from 314"."""
+        matcher = self.scene.pack.derive(comparisons)
+        tokens = self.scene.sentence.tokens
+        return any(matcher.ending_at(tokens, spot) is not None for spot in (first, first - 1))
+
     def is_start_of_change(self, first: int, last: int) -> bool:
         """Whether the figure is the first one of "from 220 to 800"."""
         pairs = self.scene.pack.derive(_change_words)
@@ -183,7 +189,7 @@ class Governance:
 def modality_at(scene: Scene, first: int, last: int) -> ModalityCue | None:
     """Return the cue that governs the figure, or None where the text reports a fact."""
     governance = governance_of(scene)
-    if governance.is_start_of_change(first, last):
+    if governance.is_start_of_change(first, last) or governance.is_compared(first):
         return None
     return governance.cue_at(first, last)
 
@@ -312,6 +318,12 @@ def _change_words(pack: Pack) -> tuple[PhraseMatcher[bool], PhraseMatcher[bool]]
         PhraseMatcher([(exact(opener), True) for opener, _ in pairs], pack.tokenizer),
         PhraseMatcher([(exact(closer), True) for _, closer in pairs], pack.tokenizer),
     )
+
+
+def comparisons(pack: Pack) -> PhraseMatcher[bool]:
+    """Return a matcher for the words before what a figure is measured against."""
+    held = pack.grammar.periods.comparisons
+    return PhraseMatcher([(exact(phrase), True) for phrase in held], pack.tokenizer)
 
 
 def exact(phrase: str) -> str:

@@ -31,12 +31,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from mains.reports.packs import Pack, PhraseMatcher
+from mains.reports.packs import Pack, PhraseMatcher, TokenKind
 from mains.reports.packs.models import Time
 from mains.reports.reader.calendars import Calendar
 from mains.reports.reader.drafts import Draft
 from mains.reports.reader.figures import PeriodMention
-from mains.reports.reader.modality import exact, governance_of, modality_at, modality_of
+from mains.reports.reader.lexicon import Link
+from mains.reports.reader.modality import (
+    comparisons,
+    exact,
+    governance_of,
+    modality_at,
+    modality_of,
+)
 from mains.reports.reader.scene import Scene
 from mains.reports.values import Modality, Reason
 
@@ -49,6 +56,7 @@ RANKED_INDEX: Final = "rank_index_level"
 PART: Final = re.compile(r"\d{4}-[HQ]\d")
 DAY_OR_MONTH: Final = re.compile(r"\d{4}-\d{2}(-\d{2})?(/.*)?")
 LAST_YEAR: Final = re.compile(r"(same|\{year)-.*")
+YEAR: Final = re.compile(r"\d{4}")
 END_OF_YEAR: Final = re.compile(r"(\d{4})-12-31")
 YEAR_PART: Final = re.compile(r"\d{4}(-(H|Q)\d)?(/\d{4})?|\d{4}-\d{2}/\d{4}-\d{2}")
 HEAD_TOKENS_MAX: Final = 2
@@ -69,7 +77,10 @@ PERIOD_WORDS: Final = {
 TOUCHING: Final = frozenset("()（）,，的")
 BASE_GAP_MAX: Final = 5
 BASES_MAX: Final = 2
+DASHES: Final = frozenset("—–-:：")
 SPEECH_GAP_MAX: Final = 4
+FROM_GAP_MAX: Final = 3
+FROM: Final = frozenset({Link.FROM})
 
 
 @dataclass(slots=True)
@@ -90,7 +101,7 @@ class Timing:
         if scene.sentence.paragraph != self.paragraph:
             self.paragraph, self.flow = scene.sentence.paragraph, None
             self.rates.clear()
-        frame = _Frame(scene, periods, drafts)
+        frame = _Frame(scene, periods, drafts, self.calendar.anchor)
         settled: list[Draft] = []
         for draft in drafts:
             if draft.is_neutral:
@@ -119,10 +130,15 @@ class Timing:
         if draft.measure == EVENT_DATE:
             dated = draft.value
         cue = modality_at(scene, draft.first, draft.last)
+        if draft.measure == EVENT_DATE and YEAR.fullmatch(draft.value):
+            # The year in an event's name is no forecast or aim of what the sentence says of it.
+            cue = cue if cue is not None and cue.modality is Modality.PLANNED else None
         rule = scene.pack.rules.get(draft.measure or "")
         usual = rule.modality if rule is not None else None
         if usual is not None and period is None and _is_yearly(scene, draft):
             # What is paid out every year is a rule in force, no plan.
+            usual = None
+        if mention is not None and LAST_YEAR.fullmatch(mention.relative or ""):
             usual = None
         modality = modality_of(cue, usual, dated, self.calendar.anchor)
         if cue is not None:
@@ -250,13 +266,14 @@ class _Frame:
     scene: Scene
     periods: Sequence[PeriodMention]
     drafts: Sequence[Draft]
+    anchor: str | None = None
     dates: frozenset[int] = field(init=False)
     """The first tokens of the dates of events."""
     bases: dict[int, int] = field(init=False)
     """By a period's first token: where the comparison begins that it belongs to."""
 
     def __post_init__(self) -> None:
-        self.periods = [p for p in self.periods if not p.founded]
+        self.periods = [p for p in self.periods if not p.founded and not self._is_dateline(p)]
         self.dates = frozenset(d.first for d in self.drafts if d.measure == EVENT_DATE)
         self.bases = dict(self._compared())
 
@@ -380,7 +397,9 @@ class _Frame:
     def _can_govern(self, period: PeriodMention, draft: Draft, time: Time) -> bool:
         start = self.bases.get(period.first)
         if draft.measure == GROWTH and (
-            start is not None or LAST_YEAR.fullmatch(period.relative or "")
+            start is not None
+            or LAST_YEAR.fullmatch(period.relative or "")
+            or self._is_from(period, draft)
         ):
             return False
         inside = start is not None and start <= draft.first
@@ -405,6 +424,24 @@ class _Frame:
         links = self.scene.mentions.link_tokens
         alone = self.bases.get(period.first) == period.first and draft.last <= period.first
         return alone and all(index in links for index in range(draft.last, period.first))
+
+    def _is_dateline(self, period: PeriodMention) -> bool:
+        """Whether it is the document's own day behind its place: "LYON, 3 May 2026 — ..."."""
+        if period.period is None or period.period != self.anchor or period.point:
+            return False
+        tokens = self.scene.sentence.tokens
+        if period.last < len(tokens) and tokens[period.last].text in DASHES:
+            return True
+        # Scripts without spaces put no mark there: the place stands right before the day.
+        follows = tokens[period.last : period.last + 1]
+        return 0 < period.first and all(t.kind is TokenKind.HAN for t in (tokens[0], *follows))
+
+    def _is_from(self, period: PeriodMention, draft: Draft) -> bool:
+        """Whether the growth is counted from the period: "up 14% from 2024"."""
+        gap = range(draft.last, period.first + 1)
+        return 1 < len(gap) <= FROM_GAP_MAX and any(
+            self.scene.links(index) == FROM for index in gap
+        )
 
     def _is_state(self, period: PeriodMention) -> bool:
         """Whether it is the day of a state that is reported: as of the end of 2025."""
@@ -433,7 +470,7 @@ class _Frame:
         )
 
     def _compared(self) -> Iterator[tuple[int, int]]:
-        matcher = self.scene.pack.derive(_comparisons)
+        matcher = self.scene.pack.derive(comparisons)
         tokens = self.scene.sentence.tokens
         found = matcher.find(tokens)
         amounts = [(q.first, q.last) for q in self.scene.quantities]
@@ -508,8 +545,3 @@ class _Frame:
         if period.first >= draft.last:
             return self.scene.distance(draft.last, period.first) * 0.8 + blocked
         return self.scene.distance(period.last, draft.first) + blocked / 4
-
-
-def _comparisons(pack: Pack) -> PhraseMatcher[bool]:
-    held = pack.grammar.periods.comparisons
-    return PhraseMatcher([(exact(phrase), True) for phrase in held], pack.tokenizer)
