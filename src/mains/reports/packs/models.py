@@ -146,6 +146,10 @@ class RegionalCurrency(Closed):
     """Signs that mean it too where the document tells it from another currency: $."""
     apart: Phrases = ()
     """Spellings by which a document tells the two: US$, pesos."""
+    own: Phrases = ()
+    """Spellings of the country's own: a document that has one means the other by the bare sign."""
+    home: bool = False
+    """Where no spelling tells, the sign means it in a document that speaks mostly of its places."""
 
 
 class UnitName(Closed):
@@ -355,6 +359,10 @@ class Names(Closed):
     """Sections, articles and phases: "chapter {n}", "Article {n}"."""
     compounds: Phrases = ()
     """Stems that follow a number in one word and make a name (jahresplan)."""
+    common: Phrases = ()
+    """Abbreviations in capitals that are no names of anything: AI, GPU, SME."""
+    letters: dict[str, str] = {}
+    """Latin letters for those of the language's script, by which slugs of names are made."""
 
 
 class Grammar(Closed):
@@ -440,8 +448,11 @@ class LanguageMeasures(Closed):
     """Phrases by canonical English scope."""
     kinds: dict[str, Phrases] = {}
     """Nouns that say what a name beside them is: org: [start-up, company], model: [model]."""
+    tails: dict[str, Phrases] = {}
+    """Nouns that end a name in capitals, by kind: org: [institute], event: [summit]."""
     programmes: dict[str, Phrases] = {}
-    """Nouns for schemes that are called after their place, by the slug's tail: compute-vouchers."""
+    """Nouns for schemes and sites that are called after their place, by the slug's tail:
+    compute-vouchers; a kind before it is that of the subject: "platform:data-centre"."""
 
 
 Time = Literal["none", "level", "event", "flow", "rate"]

@@ -8,6 +8,7 @@ of the text; from another block only where a word of their sentence names an amo
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -94,7 +95,8 @@ def _settled(part: Part, found: Figures, parts: Sequence[Part], index: int) -> F
 
 def _code(part: Part, quantity: Quantity, parts: Sequence[Part], index: int) -> str | None:
     for name, regional in part.pack.grammar.regional_currencies.items():
-        if quantity.unit != name and not _is_signed(part, quantity, regional):
+        signed = _has_sign(part, quantity, regional) and _tells(part, parts, regional)
+        if quantity.unit != name and not signed:
             continue
         for country in _countries(parts, index, quantity.first):
             if country in regional.places:
@@ -104,15 +106,32 @@ def _code(part: Part, quantity: Quantity, parts: Sequence[Part], index: int) -> 
     return None
 
 
-def _is_signed(part: Part, quantity: Quantity, regional: RegionalCurrency) -> bool:
-    """Whether a sign alone names the currency, in a document that writes others otherwise."""
+def _has_sign(part: Part, quantity: Quantity, regional: RegionalCurrency) -> bool:
+    """Whether a sign alone names the currency, before the number or behind it."""
     tokens = part.sentence.tokens
+    behind = tokens[quantity.number_last : quantity.last]
+    if behind and behind[-1].norm in regional.signs:
+        of = part.pack.grammar.prepositions.of
+        return all(token.norm in of for token in behind[:-1])
     at = quantity.number_first - 1
     if at < 0 or tokens[at].text not in regional.signs:
         return False
-    if at > 0 and tokens[at - 1].end == tokens[at].start and tokens[at - 1].is_word:
+    return not (at > 0 and tokens[at - 1].end == tokens[at].start and tokens[at - 1].is_word)
+
+
+def _tells(part: Part, parts: Sequence[Part], regional: RegionalCurrency) -> bool:
+    """Whether the document means the regional currency by the sign alone."""
+    text = part.sentence.document
+    if any(spelling in text for spelling in regional.own):
         return False
-    return any(spelling in part.sentence.document for spelling in regional.apart)
+    if any(spelling in text for spelling in regional.apart):
+        return True
+    return regional.home and _is_home(parts, regional)
+
+
+def _is_home(parts: Sequence[Part], regional: RegionalCurrency) -> bool:
+    named = Counter(country for part in parts for _, country in _named(part))
+    return sum(named[country] for country in regional.places) * 2 > named.total()
 
 
 def _countries(parts: Sequence[Part], index: int, token: int) -> Iterator[str]:
