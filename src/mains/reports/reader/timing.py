@@ -434,7 +434,7 @@ class _Frame:
             return True
         # Scripts without spaces put no mark there: the place stands right before the day.
         follows = tokens[period.last : period.last + 1]
-        return 0 < period.first and all(t.kind is TokenKind.HAN for t in (tokens[0], *follows))
+        return period.first > 0 and all(t.kind is TokenKind.HAN for t in (tokens[0], *follows))
 
     def _is_from(self, period: PeriodMention, draft: Draft) -> bool:
         """Whether the growth is counted from the period: "up 14% from 2024"."""
