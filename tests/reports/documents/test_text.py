@@ -122,6 +122,19 @@ def test_a_promotional_tail_is_kept_apart_and_the_headlines_behind_it_are_links(
     assert parts_of(document, BlockKind.RELATED) == ["Ashford plans for 2027"]
 
 
+def test_a_headline_quoted_behind_the_article_is_its_title() -> None:
+    note = "The story “Alder in bloom: 40 models, 900 firms and a new port” was written by our desk."
+    document = opened(f"{ENGLISH}\n{ENGLISH}\n{note}\nSubscribe to our newsletter\n")
+    assert [block.kind for block in document.blocks][2] is BlockKind.TITLE
+    assert document.title == "Alder in bloom: 40 models, 900 firms and a new port"
+
+
+def test_a_quotation_of_somebody_behind_the_article_is_no_title() -> None:
+    said = "“We have forty models, nine hundred firms and a new port in Alder,” said the old mayor."
+    document = opened(f"{ENGLISH}\n{ENGLISH}\n{said}\nSubscribe to our newsletter\n")
+    assert all(block.kind is not BlockKind.TITLE for block in document.blocks)
+
+
 def test_a_paragraph_that_mentions_a_newsletter_belongs_to_the_article() -> None:
     text = (
         "The council told readers of its newsletter that 12 more firms had come to the town, and "

@@ -15,7 +15,7 @@ from mains.reports.documents.document import Block, Document
 from mains.reports.documents.html import meta_charset, read_page
 from mains.reports.documents.languages import block_languages
 from mains.reports.documents.lines import Hint, Line, check_count, text_lines
-from mains.reports.documents.parts import parts
+from mains.reports.documents.parts import parts, quoted_headline
 from mains.reports.documents.pdf import read_pdf
 from mains.reports.documents.sniffing import Kind, declared_encoding, sniff
 from mains.reports.values import BlockKind, Reason
@@ -138,7 +138,8 @@ def _document(opened: _Opened, content: bytes, *, name: str) -> Document:
 
 def _title(text: str, blocks: Sequence[Block]) -> str | None:
     titles = (text[block.start : block.end] for block in blocks if block.kind is BlockKind.TITLE)
-    return next(titles, None)
+    title = next(titles, None)
+    return title and (quoted_headline(title) or title)
 
 
 def _dated(document: Document, written: Sequence[str]) -> Document:

@@ -29,6 +29,8 @@ QUOTED_SHARE_MIN: Final = 0.5
 FULL_STOPS: Final = frozenset(".。．｡;；,，:：")
 SENTENCE_ENDS: Final = frozenset(".。．｡!！?？…؟।")
 ASKING: Final = frozenset("!！?？…؟")
+SPEECH_ENDS: Final = frozenset(".。!！,，")
+SPEECH_MARKS: Final = frozenset(",，–—-")
 OPENERS: Final = frozenset("\"'“„«‹「『（([{【¿¡")
 CLOSERS: Final = frozenset("\"'”’»›」』）)]}】")
 QUOTATION: Final = (("“", "”"), ("«", "»"), ("„", "“"), ("「", "」"), ("『", "』"), ('"', '"'))
@@ -50,6 +52,7 @@ def parts(text: str, lines: Sequence[Line], languages: Sequence[str | None]) -> 
         for line, shape, language in zip(lines, shapes, languages, strict=True)
     ]
     tail = _tail(shapes, marks)
+    quoting = tail if tail < len(shapes) and shapes[tail].quotes_headline else None
     kinds = [
         mark.kind if mark.counts(in_tail=index >= tail) else BlockKind.BODY
         for index, mark in enumerate(marks)
@@ -57,6 +60,8 @@ def parts(text: str, lines: Sequence[Line], languages: Sequence[str | None]) -> 
     title = _title(text, lines, shapes, kinds)
     if title is not None:
         kinds[title] = BlockKind.TITLE
+    if quoting is not None:
+        kinds[quoting] = BlockKind.TITLE
     _spread_lists(lines, shapes, kinds, tail)
     _spread_tail(lines, shapes, kinds, tail)
     return [
@@ -97,6 +102,8 @@ class _Shape:
     asks: bool
     has_words: bool
     is_quoted: bool
+    quotes_headline: bool
+    """Most of the line is a headline in quotation marks, in the middle of a sentence."""
 
     @property
     def is_paragraph(self) -> bool:
@@ -124,18 +131,38 @@ def _shape(text: str, line: Line) -> _Shape:
         asks=final in ASKING,
         has_words=any(letter.isalnum() for letter in held),
         is_quoted=_is_mostly_quoted(held),
+        quotes_headline=quoted_headline(held) is not None,
     )
 
 
 def _is_mostly_quoted(held: str) -> bool:
+    return _quoted(held) is not None
+
+
+def quoted_headline(held: str) -> str | None:
+    """Return the headline that a line about the article itself quotes, or None.
+
+    Words go before and behind the quotation, and no mark of speech stands at it.
+    """
+    found = _quoted(held)
+    if found is None:
+        return None
+    before, inside, behind = held[: found[0]], held[found[0] + 1 : found[1]], held[found[1] + 1 :]
+    spoken = inside.rstrip()[-1:] in SPEECH_ENDS or behind.lstrip()[:1] in SPEECH_MARKS
+    goes_on = behind.lstrip()[:1].islower() and before.rstrip()[-1:].isalnum()
+    return inside.strip() if goes_on and not spoken else None
+
+
+def _quoted(held: str) -> tuple[int, int] | None:
+    """Return where the quotation that is most of a short line opens and closes."""
     if len(held) > QUOTED_WIDTH_MAX:
-        return False
+        return None
     for opening, closing in QUOTATION:
         first = held.find(opening)
         last = held.rfind(closing)
         if first >= 0 and last > first and last - first >= QUOTED_SHARE_MIN * len(held):
-            return True
-    return False
+            return first, last
+    return None
 
 
 def _title(
@@ -229,6 +256,9 @@ def _tail(shapes: Sequence[_Shape], marks: Sequence[_Mark]) -> int:
     while last > 1 and (
         marks[last - 1].strength >= _Strength.OPENING or not shapes[last - 1].is_paragraph
     ):
+        last -= 1
+    # A line that quotes a headline is no paragraph, though it ends as one.
+    if last > 2 and last < len(shapes) and shapes[last - 1].quotes_headline:
         last -= 1
     for index in range(last, len(shapes)):
         if marks[index].strength > _Strength.NONE:

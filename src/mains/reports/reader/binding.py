@@ -35,6 +35,7 @@ NEUTRAL_OF: Final = {
     QuantityKind.QUALIFIER: "qualifier_number",
     QuantityKind.VAGUE: "vague_quantity",
 }
+HEADLINE: Final = "headline"
 CHOICES_MAX: Final = 4
 RIVALS_WITHIN: Final = 2.5
 SUBJECT_WEIGHT: Final = 0.45
@@ -191,12 +192,15 @@ class Binder:
         clear = measure is not None and measure.is_clear
         accepted = clear and subject is not None and subject.is_clear
         scope = scope_at(scene, quantity.first, quantity.last, measure.cue if measure else None)
+        if scene.block is BlockKind.TITLE:
+            general = measure is not None and scene.pack.rules[measure.measure].general
+            scope = _headlined(scope, general=general)
         return Draft.of(
             scene,
             quantity,
             measure=measure.measure if measure else None,
             subject=subject.id if subject else None,
-            scope="headline" if scene.block is BlockKind.TITLE else scope,
+            scope=scope,
             speaker=speaker_of(scene),
             status=Status.ACCEPTED if accepted else Status.QUEUED,
             reasons=tuple(reasons),
@@ -230,6 +234,11 @@ class Binder:
         if any(not d.is_neutral for d in drafts):
             self.previous = tuple(drafts)
         self.focus.leave(scene, (d.subject for d in figures if d.subject is not None))
+
+
+def _headlined(scope: str | None, *, general: bool) -> str:
+    """Return a headline's scope; a growth or a share says what it is of as well."""
+    return f"{HEADLINE}: {scope}" if scope and general else HEADLINE
 
 
 def _measure_reasons(choice: MeasureChoice | None) -> list[Reason]:
