@@ -79,14 +79,16 @@ def _edition_id(id_: str, mention: PeriodMention) -> str:
 
 
 def _edition(scene: Scene, mention: PeriodMention) -> EntityMention | None:
-    """Return the event in whose name the year stands: "the X Conference 2025"."""
+    """Return the event in whose name the year stands: "the X Conference 2025", 2025 X 大会."""
     if mention.period is None or mention.relative or not YEAR.fullmatch(mention.period):
         return None
     for entity in scene.entities:
         near = 0 <= mention.first - entity.last <= EDITION_GAP_MAX
         links = scene.links(mention.first)
         joined = not links or Link.OF in links
-        if entity.kind == "event" and entity.id is not None and near and joined:
+        # Before the name it stands without a word for "year", and glued to it.
+        glued = entity.first == mention.last and entity.start == mention.end
+        if entity.kind == "event" and entity.id is not None and ((near and joined) or glued):
             return entity
     return None
 

@@ -181,9 +181,12 @@ def _weigh(
 def _respective(scene: Scene, first: int, kinds: Sequence[str]) -> SubjectChoice | None:
     """Return the partner of a figure in two lists of equal length: "A and B have 12 and 7"."""
     figures = [q for q in scene.quantities if not q.is_neutral and q.pair is None]
-    at = next((k for k, q in enumerate(figures) if q.first == first), None)
-    if at is None:
+    own = next((q for q in figures if q.first == first), None)
+    if own is None:
         return None
+    # A list holds figures of one unit; places behind it make a list of their own.
+    figures = [q for q in figures if q.unit == own.unit]
+    at = figures.index(own)
     low = high = at
     while low > 0 and _adjoin(scene, figures[low - 1].last, figures[low].first):
         low -= 1
