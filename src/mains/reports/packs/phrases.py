@@ -5,6 +5,7 @@ Notation, elements divided by spaces:
 - `word`    a token whose normalised form or stem is equal
 - `word=`   only the normalised form
 - `word*`   a token that begins so
+- `*word`   a token whose stem ends as the word's does: `*fonds` finds Zukunftsfonds
 - `a|b`, `(a|b)`, `(a b|c)`  alternatives
 - `?word`, `?(a|b)`  an optional element
 - `...`     a gap of up to three words, which crosses no punctuation
@@ -57,6 +58,8 @@ class _Node:
     stems: dict[str, _Node] = field(default_factory=dict)
     prefixes: dict[str, _Node] = field(default_factory=dict)
     prefix_lengths: tuple[int, ...] = ()
+    suffixes: dict[str, _Node] = field(default_factory=dict)
+    suffix_lengths: tuple[int, ...] = ()
     slots: dict[str, _Node] = field(default_factory=dict)
     gap: _Node | None = None
     final: int | None = None
@@ -65,7 +68,7 @@ class _Node:
 
 
 _Atom = tuple[str, str]
-"""Kind (word, exact, prefix, slot, gap) and text."""
+"""Kind (word, exact, prefix, suffix, slot, gap) and text."""
 _Filled = tuple[tuple[str, int, int], ...]
 
 
@@ -169,6 +172,8 @@ class PhraseMatcher(Generic[Payload]):
             elif kind == "prefix":
                 norm = tokenizer.normalise(text)
                 node = _prefix(node, norm)
+            elif kind == "suffix":
+                node = _suffix(node, tokenizer.stem(text))
             elif kind == "slot":
                 node = node.slots.setdefault(text, _Node())
             else:
@@ -214,6 +219,9 @@ def _steps(node: _Node, token: Token) -> list[_Node]:
     for length in node.prefix_lengths:
         if (following := node.prefixes.get(norm[:length])) is not None:
             held.append(following)
+    for length in node.suffix_lengths:
+        if (following := node.suffixes.get(token.stem[-length:])) is not None:
+            held.append(following)
     return held
 
 
@@ -236,6 +244,12 @@ def _prefix(node: _Node, norm: str) -> _Node:
     following = node.prefixes.setdefault(norm, _Node())
     node.prefix_lengths = tuple(sorted({len(prefix) for prefix in node.prefixes}, reverse=True))
     return following
+
+
+def _suffix(node: _Node, stem: str) -> _Node:
+    if len(stem) not in node.suffix_lengths:
+        node.suffix_lengths = tuple(sorted({len(stem), *node.suffix_lengths}, reverse=True))
+    return node.suffixes.setdefault(stem, _Node())
 
 
 def _expand(phrase: str, tokenizer: Tokenizer) -> list[tuple[_Atom, ...]]:
@@ -278,6 +292,8 @@ def _atoms(part: str, tokenizer: Tokenizer) -> Iterator[_Atom]:
     if len(part) > 1 and part[-1] in "=*":
         kind = "exact" if part[-1] == "=" else "prefix"
         part = part[:-1]
+    elif len(part) > 1 and part[0] == "*":
+        kind, part = "suffix", part[1:]
     # An elided word keeps its apostrophe only before a letter.
     elided = len(part) > 1 and part[-1] in APOSTROPHES
     tokens = tokenizer.tokens(f"{part}a")[:-1] if elided else tokenizer.tokens(part)
