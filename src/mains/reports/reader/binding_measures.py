@@ -36,12 +36,19 @@ DEFAULT_SCORES: Final = {
 }
 COUNTED_GAP_MAX: Final = 5
 BEHIND_GAP_MAX: Final = 7
+BEYOND_COUNTED: Final = 4.5
+ONWARD: Final = frozenset({Link.FOR, Link.TO, Link.FROM, Link.WITH, Link.IN, Link.BY})
+"""Prepositions behind a noun counted, which lead on to another noun."""
 ACCEPTED_MIN: Final = 3.0
 OWN_DURATION: Final = 8.5
 """Years in a row say themselves what they are."""
+OWN_COUNTED: Final = 9.2
+"""The noun counted stands inside the figure: 10 employees or more."""
 OWN_BEYOND: Final = 7.2
 """A phrase that takes in a part of the figure and its neighbour: "12% more", "firms with under 10"."""
 NEEDS_NEAR: Final = 4.0
+NOT_HERE: Final = 0.3
+"""What a noun loses whose confirming word stands in an earlier sentence alone."""
 MARGIN_MAX: Final = 3.0
 
 
@@ -122,7 +129,14 @@ def _choices(
         slot: str | None
         if cue.first < quantity.last and quantity.first < cue.last:
             inside = quantity.first <= cue.first and cue.last <= quantity.last
+            counts = quantity.kind is QuantityKind.COUNT and inside
+            counts = counts and cue.first >= quantity.number_last
             slot, base = "own", OWN_DURATION if is_duration else 5.2 if inside else OWN_BEYOND
+            base = OWN_COUNTED if counts else base
+        elif _is_anothers(scene, quantity, cue):
+            continue
+        elif _is_of_another(scene, quantity, cue):
+            continue
         else:
             slot, base = _slot(scene, quantity, cue, counted=counted)
         if slot is None:
@@ -138,6 +152,27 @@ def _choices(
             score = base + _naming_weight(scene, quantity, cue, naming, established)
             if score > 0:
                 yield MeasureChoice(naming.measure, score, slot, cue)
+
+
+def _is_anothers(scene: Scene, quantity: Quantity, cue: MeasureCue) -> bool:
+    """Whether the noun stands inside another figure, as its bound does: 12% of firms with 10
+    employees or more."""
+    return any(
+        other.number_last <= cue.first and cue.last <= other.last
+        for other in scene.quantities
+        if other is not quantity and other.kind is QuantityKind.COUNT
+    )
+
+
+def _is_of_another(scene: Scene, quantity: Quantity, cue: MeasureCue) -> bool:
+    """Whether the cue takes in a part of another figure, of which it speaks alone."""
+    return any(
+        other is not quantity
+        and cue.first < other.last
+        and other.first < cue.last
+        and (cue.first < other.first or other.last < cue.last)
+        for other in scene.quantities
+    )
 
 
 def _is_end(scene: Scene, quantity: Quantity, cue: MeasureCue) -> bool:
@@ -181,6 +216,15 @@ def _slot(
         # Something is counted that no pack knows: an earlier noun would be a guess.
         return "governing", 3.5 - gap - blocked
     return "governing", 7.5 - gap - blocked
+
+
+def _is_beyond(scene: Scene, end: int, cue: MeasureCue) -> bool:
+    """Whether a preposition leads on from what is counted: 506 proposals for models."""
+    return any(
+        links & ONWARD and not links & {Link.OF}
+        for index in range(end + 2, cue.first + 1)
+        for links in (scene.links(index),)
+    )
 
 
 def _reach(scene: Scene, words: int) -> int:
@@ -229,6 +273,7 @@ def _naming_weight(
     if rule.bounds and quantity.bound.value not in rule.bounds:
         weight -= 2.0
     confirmed = _confirmed(scene, measure, cue)
+    is_confirmed_here = confirmed is not None
     if confirmed is None and measure in scene.confirmed_before:
         confirmed = 0.15
     if naming.role is Role.HEAD:
@@ -237,11 +282,22 @@ def _naming_weight(
         if words.needs:
             if confirmed is None and measure not in established:
                 return -99.0
+            if not is_confirmed_here and _names_itself(scene, quantity, cue):
+                return weight - NOT_HERE
             return weight + (0.3 if confirmed is None else confirmed)
         return weight - 0.8
     if naming.role is Role.VERB:
         return weight - (0.2 if cue.last <= quantity.first else 1.5)
     return weight + (confirmed or 0.0)
+
+
+def _names_itself(scene: Scene, quantity: Quantity, cue: MeasureCue) -> bool:
+    """Whether the noun names another measure that needs no word beside it."""
+    classes = unit_classes(quantity)
+    return any(
+        naming.role is Role.NOUN and classes & set(scene.pack.rules[naming.measure].units)
+        for naming in cue.namings
+    )
 
 
 def _is_han(scene: Scene, cue: MeasureCue) -> bool:

@@ -97,7 +97,7 @@ def _can_rank(scene: Scene, draft: Draft) -> bool:
     if draft.measure is None or draft.is_neutral or draft.status is not Status.ACCEPTED:
         return False
     rule = scene.pack.rules.get(draft.measure)
-    return rule is not None and not rule.general
+    return rule is not None and not rule.general and rule.family not in UNRANKED
 
 
 def _behind(scene: Scene, quantity: Quantity) -> Iterator[tuple[MeasureCue, str]]:
