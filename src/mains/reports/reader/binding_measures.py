@@ -48,7 +48,7 @@ OWN_BEYOND: Final = 7.2
 """A phrase that takes in a part of the figure and its neighbour: "12% more", "firms with under 10"."""
 NEEDS_NEAR: Final = 4.0
 NOT_HERE: Final = 0.3
-"""What a noun loses whose confirming word stands in an earlier sentence alone."""
+"""What a noun loses whose confirming word stands in another paragraph."""
 MARGIN_MAX: Final = 3.0
 
 
@@ -273,7 +273,6 @@ def _naming_weight(
     if rule.bounds and quantity.bound.value not in rule.bounds:
         weight -= 2.0
     confirmed = _confirmed(scene, measure, cue)
-    is_confirmed_here = confirmed is not None
     if confirmed is None and measure in scene.confirmed_before:
         confirmed = 0.15
     if naming.role is Role.HEAD:
@@ -282,7 +281,7 @@ def _naming_weight(
         if words.needs:
             if confirmed is None and measure not in established:
                 return -99.0
-            if not is_confirmed_here and _names_itself(scene, quantity, cue):
+            if confirmed is None and _names_itself(scene, quantity, cue):
                 return weight - NOT_HERE
             return weight + (0.3 if confirmed is None else confirmed)
         return weight - 0.8

@@ -407,7 +407,7 @@ class _Composer:
         digits = self._reader.digits(self._at)
         if digits is not None:
             return self._add_digits(digits)
-        held = self._reader.item(self._at) or self._hyphenated()
+        held = self._hyphenated() or self._reader.item(self._at)
         if held is None:
             return False
         item, end = held

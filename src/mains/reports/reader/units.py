@@ -62,8 +62,10 @@ class Units:
 
     def currency_before(self, tokens: Sequence[Token], index: int) -> Unit | None:
         """Return the currency that stands before the number at `index`."""
-        match = self._currencies.ending_at(tokens, index, 3)
-        if match is None or not _is_code(tokens[match.first : match.last]):
+        ways = (self._currencies.ending_at(tokens, index, reach) for reach in (3, 2, 1))
+        named = (way for way in ways if way and _is_code(tokens[way.first : way.last]))
+        match = next(named, None)
+        if match is None or index == 0:
             return None
         if tokens[index].start - tokens[index - 1].end > 1:
             return None
