@@ -171,4 +171,25 @@ def _is_short(held: Sequence[Token], index: int, pack: Pack, first: int) -> bool
         return False
     if len(before.text) == 1 and before.text.isupper():
         return True
-    return before.norm in pack.derive(_abbreviations)
+    if before.norm not in pack.derive(_abbreviations):
+        return False
+    return not (before.norm in pack.derive(_amount_ends) and _opens_sentence(held, index, pack))
+
+
+def _opens_sentence(held: Sequence[Token], index: int, pack: Pack) -> bool:
+    """Whether a capital behind a shortened magnitude or currency begins a sentence, not a noun."""
+    after = held[index + 1] if index + 1 < len(held) else None
+    return (
+        after is not None
+        and after.kind is TokenKind.WORD
+        and after.text[0].isupper()
+        and not after.text.isupper()
+        and not pack.grammar.numbers.capital_nouns
+        and after.norm not in pack.derive(_amount_ends)
+    )
+
+
+def _amount_ends(pack: Pack) -> frozenset[str]:
+    """Return the words with which an amount ends: magnitudes and currencies, shortened or not."""
+    held = (*pack.grammar.numbers.scales, *pack.grammar.currencies)
+    return frozenset(pack.tokenizer.normalise(name.rstrip(".")) for name in held)
