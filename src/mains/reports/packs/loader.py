@@ -6,9 +6,11 @@ only what CLDR knows of it, or CLDR's root: figures still get spans and values.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Final, TypeVar, cast
 
@@ -177,7 +179,10 @@ def _tokenizer(grammar: Grammar, root: Grammar) -> Tokenizer:
         for name in (*root.currencies, *grammar.currencies)
         if name.isalpha() and name.isascii() and len(name) <= len("RMB")
     ]
-    magnitudes = (*grammar.numbers.scales, *grammar.numbers.multipliers)
+    dates = (re.findall(r"\{(?:year|m)\}(\w)", held.match) for held in grammar.periods.patterns)
+    magnitudes = dict.fromkeys(
+        (*grammar.numbers.scales, *grammar.numbers.multipliers, *chain.from_iterable(dates))
+    )
     return Tokenizer(
         stemmer=grammar.stemmer,
         apostrophe=grammar.apostrophe,

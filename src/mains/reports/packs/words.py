@@ -129,7 +129,7 @@ def _pattern(
         rf"\d+(?:[.,\u066b\u066c\u00b7]\d+|{quote}\d{{3}}(?!\d))*",
         rf"[{FRACTIONS}]",
         rf"(?:{glued})(?=\d)" if glued else "",
-        # A name before an amount (OpenAI300亿) is no code such as R1.
+        # A name before an amount or a date (OpenAI300亿) is no code such as R1.
         rf"{letter}{{3,}}(?=\d[\d.,]*[{magnitudes}%％])" if magnitudes else "",
         rf"{word}{quote}(?={letter}|\d)" if apostrophe == "prefix" else "",
         rf"{quote}(?:{letter})+" if apostrophe == "suffix" else "",

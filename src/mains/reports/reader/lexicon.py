@@ -196,9 +196,19 @@ def _sets(pack: Pack, pairs: Iterable[tuple[str, str]]) -> PhraseMatcher[frozens
         key = _key(pack, phrase)
         held.setdefault(key, set()).add(measure)
         written.setdefault(key, phrase)
+    _widen(held)
     return PhraseMatcher(
         [(written[key], frozenset(measures)) for key, measures in held.items()], pack.tokenizer
     )
+
+
+def _widen(held: dict[str, set[str]]) -> None:
+    """Give a word the measures of the shorter beginnings that hold for it too: one match counts."""
+    starts = {key[:-1]: frozenset(held[key]) for key in held if key.endswith("*") and " " not in key}
+    for key, measures in held.items():
+        for start, others in starts.items():
+            if " " not in key and key.startswith(start):
+                measures.update(others)
 
 
 def _together(pack: Pack, pairs: Iterable[tuple[str, object]]) -> PhraseMatcher:  # type: ignore[type-arg]
