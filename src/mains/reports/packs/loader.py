@@ -215,7 +215,7 @@ def _measures(path: Path) -> LanguageMeasures:
     raw = _yaml(path) or {}
     if not isinstance(raw, dict):
         raise PackError(f"{path}: is no mapping")
-    parts = {key: raw.pop(key, {}) for key in ("scopes", "kinds", "programmes")}
+    parts = {key: raw.pop(key, {}) for key in ("scopes", "kinds", "tails", "programmes")}
     return _check(path, TypeAdapter(LanguageMeasures), {"measures": raw, **parts})
 
 

@@ -241,9 +241,9 @@ def _word(node: _Node, norm: str, stem: str | None) -> _Node:
 
 
 def _prefix(node: _Node, norm: str) -> _Node:
-    following = node.prefixes.setdefault(norm, _Node())
-    node.prefix_lengths = tuple(sorted({len(prefix) for prefix in node.prefixes}, reverse=True))
-    return following
+    if len(norm) not in node.prefix_lengths:
+        node.prefix_lengths = tuple(sorted({len(norm), *node.prefix_lengths}, reverse=True))
+    return node.prefixes.setdefault(norm, _Node())
 
 
 def _suffix(node: _Node, stem: str) -> _Node:
@@ -296,12 +296,12 @@ def _atoms(part: str, tokenizer: Tokenizer) -> Iterator[_Atom]:
         kind, part = "suffix", part[1:]
     # An elided word keeps its apostrophe only before a letter.
     elided = len(part) > 1 and part[-1] in APOSTROPHES
-    tokens = tokenizer.tokens(f"{part}a")[:-1] if elided else tokenizer.tokens(part)
-    for index, token in enumerate(tokens):
-        last = index == len(tokens) - 1
-        if token.kind is not TokenKind.WORD:
-            yield "exact", token.text
+    pieces = tokenizer.pieces(f"{part}a")[:-1] if elided else tokenizer.pieces(part)
+    for index, (text, piece) in enumerate(pieces):
+        last = index == len(pieces) - 1
+        if piece is not TokenKind.WORD:
+            yield "exact", text
         elif last or kind == "exact":
-            yield kind, token.text
+            yield kind, text
         else:
-            yield "word", token.text
+            yield "word", text

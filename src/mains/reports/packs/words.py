@@ -78,6 +78,7 @@ class Tokenizer:
         self._pattern = re.compile(
             _pattern(apostrophe, plain_space_groups, glued_prefixes, magnitudes)
         )
+        self._norm = lru_cache(maxsize=STEMS_MAX)(self._normal)
         self._form = lru_cache(maxsize=STEMS_MAX)(self._forms)
 
     def tokens(self, text: str, start: int = 0, end: int | None = None) -> list[Token]:
@@ -90,18 +91,25 @@ class Tokenizer:
 
     def normalise(self, word: str) -> str:
         """Return the form by which words are compared: NFKC, case folded, characters folded."""
-        return self._form(word)[0]
+        return self._norm(word)
+
+    def pieces(self, text: str) -> list[tuple[str, TokenKind]]:
+        """Return text and kind of each token; no stems are made, which take most of the time."""
+        return [(word, _kind(word)) for word in self._pattern.findall(text)]
 
     def stem(self, word: str) -> str:
         """Return the stem of the word's normalised form."""
         return self._form(word)[1]
 
     def _forms(self, word: str) -> tuple[str, str, TokenKind]:
+        norm, kind = self._norm(word), _kind(word)
+        return norm, self._stem(norm) if kind is TokenKind.WORD else norm, kind
+
+    def _normal(self, word: str) -> str:
         norm = unicodedata.normalize("NFKC", word).casefold().translate(self._fold)
         for mark in APOSTROPHES[1:]:
             norm = norm.replace(mark, "'")
-        kind = _kind(word)
-        return norm, self._stem(norm) if kind is TokenKind.WORD else norm, kind
+        return norm
 
 
 def _stemming(name: str | None) -> Callable[[str], str]:

@@ -70,8 +70,18 @@ class Lexicon:
     needs: PhraseMatcher[frozenset[str]]
     excludes: PhraseMatcher[frozenset[str]]
     names: PhraseMatcher[tuple[Called, ...]]
+    families: dict[str, Called]
+    """Names of one word by how they are written, for versions in one word with them."""
     kinds: PhraseMatcher[str]
     """Nouns of kinds beside a name: the startup X."""
+    tails: PhraseMatcher[str]
+    """Nouns of kinds that end a name in capitals: Xyz Institute."""
+    common: frozenset[str]
+    """Abbreviations in capitals that are no names: AI, GPU."""
+    counting: frozenset[str]
+    """Words that make a figure of the number before them: million, %, euros."""
+    letters: dict[str, str]
+    """Latin letters for those of the language's script."""
     schemes: PhraseMatcher[str]
     """Nouns of schemes that are called after their place; the payload is the slug's tail."""
     stand_ins: PhraseMatcher[str]
@@ -96,6 +106,19 @@ def lexicon(pack: Pack) -> Lexicon:
         needs=_sets(pack, ((p, m) for m, w in words.measures.items() for p in w.needs)),
         excludes=_sets(pack, ((p, m) for m, w in words.measures.items() for p in w.excludes)),
         names=_together(pack, _called(pack)),
+        families={
+            name: Called(entity.id, entity.kind, capital=True, adjective=False)
+            for entity in pack.entities
+            for name in pack.names_of(entity)
+            if name[0].isupper() and " " not in name
+        },
+        tails=matcher((phrase, kind) for kind, held in words.tails.items() for phrase in held),
+        common=frozenset(
+            pack.tokenizer.normalise(word)
+            for word in (*pack.root.names.common, *grammar.names.common)
+        ),
+        counting=_counting(pack),
+        letters=grammar.names.letters,
         kinds=matcher((phrase, kind) for kind, held in words.kinds.items() for phrase in held),
         schemes=matcher((p, tail) for tail, held in words.programmes.items() for p in held),
         stand_ins=matcher(_stand_ins(pack)),
@@ -109,6 +132,12 @@ def lexicon(pack: Pack) -> Lexicon:
         ),
         scopes=matcher((p, scope) for scope, held in words.scopes.items() for p in held),
     )
+
+
+def _counting(pack: Pack) -> frozenset[str]:
+    grammar = pack.grammar
+    held = (*grammar.numbers.scales, *grammar.currencies, *pack.units)
+    return frozenset(pack.tokenizer.normalise(phrase.split()[0]) for phrase in held if phrase)
 
 
 def _namings(pack: Pack) -> Iterator[tuple[str, Naming]]:

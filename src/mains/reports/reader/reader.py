@@ -20,6 +20,7 @@ from mains.reports.reader.judging import judged
 from mains.reports.reader.mentions import mentions
 from mains.reports.reader.pairing import pairs_of, with_restated_periods
 from mains.reports.reader.quantities import figures
+from mains.reports.reader.recalling import recalled, without_versions
 from mains.reports.reader.relations import relations
 from mains.reports.reader.scene import Scene
 from mains.reports.reader.text import sentences
@@ -54,17 +55,18 @@ def _bound(document: Document, scenes: Sequence[Scene]) -> list[Draft]:
 
 def _scenes(document: Document) -> list[Scene]:
     held = [(block, part) for block in document.blocks for part in _parts(document, block)]
+    named = recalled([(part.sentence, part.pack, part.mentions) for _, part in held])
     settled = with_currencies([part for _, part in held])
     return [
         Scene(
             sentence=part.sentence,
             pack=part.pack,
             block=block.kind,
-            figures=found,
-            mentions=part.mentions,
+            figures=without_versions(found, mentioned),
+            mentions=mentioned,
             is_heading=block.is_heading,
         )
-        for (block, part), found in zip(held, settled, strict=True)
+        for (block, part), found, mentioned in zip(held, settled, named, strict=True)
     ]
 
 

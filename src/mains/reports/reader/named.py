@@ -1,0 +1,100 @@
+"""What a sentence names: a mention of a thing, its id and how it is known."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mains.reports.packs import Token
+
+
+class Known(StrEnum):
+    """How it is known what a mention stands for."""
+
+    NAME = "name"
+    ADJECTIVE = "adjective"
+    """A country's adjective."""
+    RULE = "rule"
+    """A name that no pack knows, with a noun of kind beside it or a legal form behind it."""
+    LOOKS = "looks"
+    """A name by its looks alone: capitals, Latin letters in another script, quotation marks; or a
+    name of a script that has no Latin letters of its own."""
+    STAND_IN = "stand_in"
+    """A noun or pronoun for something named before; resolved later."""
+    SCHEME = "scheme"
+    """A scheme that is called after its place; its `kind` is the slug's tail until resolved."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntityMention:
+    """Something mentioned: token indices [first, last), offsets, id and kind.
+
+    `id` is None for a stand-in until it is resolved; its `kind` is "" for a pronoun.
+    """
+
+    first: int
+    last: int
+    start: int
+    end: int
+    id: str | None
+    kind: str
+    known: Known
+
+
+def slug(name: str, letters: Mapping[str, str] | None = None) -> str:
+    """Return a name's slug: lower case, accents dropped, hyphens between its words.
+
+    `letters` are Latin ones for those of another script.
+    """
+    plain = unicodedata.normalize("NFKD", name)
+    kept = "".join(c for c in plain if not unicodedata.combining(c)).casefold()
+    if letters:
+        kept = "".join(letters.get(c, c) for c in kept)
+    return re.sub(r"[\W_]+", "-", kept).strip("-")
+
+
+def written(tokens: Sequence[Token], first: int, last: int) -> str:
+    """Return the tokens [first, last) as one string, with the spaces between them."""
+    return "".join(
+        token.text + (" " if _spaced(tokens, index) else "")
+        for index, token in enumerate(tokens[first:last], first)
+    )
+
+
+def mention_at(
+    tokens: Sequence[Token], first: int, last: int, id_: str | None, kind: str, known: Known
+) -> EntityMention:
+    """Return the mention of tokens [first, last)."""
+    return EntityMention(
+        first=first,
+        last=last,
+        start=tokens[first].start,
+        end=tokens[last - 1].end,
+        id=id_,
+        kind=kind,
+        known=known,
+    )
+
+
+def made(
+    tokens: Sequence[Token],
+    first: int,
+    last: int,
+    kind: str,
+    known: Known = Known.RULE,
+    letters: Mapping[str, str] | None = None,
+) -> EntityMention:
+    """Return the mention of a name that no pack knows; its slug is made from its letters.
+
+    A name that has no Latin letters is known by its looks alone: nobody else would write its id so.
+    """
+    made_slug = slug(written(tokens, first, last), letters)
+    held = known if made_slug.isascii() else Known.LOOKS
+    return mention_at(tokens, first, last, f"{kind}:{made_slug}", kind, held)
+
+
+def _spaced(tokens: Sequence[Token], index: int) -> bool:
+    return index + 1 < len(tokens) and tokens[index + 1].start > tokens[index].end

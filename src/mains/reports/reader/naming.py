@@ -1,0 +1,278 @@
+"""Names that no pack knows, found by rule: capitals, quotation marks, nouns of kind, legal forms.
+
+A noun of kind stands before a name ("the start-up Xyz", "компания «Xyz»") or behind it ("Xyz公司",
+"Xyz Institute"); what has none of them is a name by its looks alone.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Final
+
+from mains.reports.packs import Token, TokenKind
+from mains.reports.packs.phrases import Match
+from mains.reports.reader.lexicon import Lexicon
+from mains.reports.reader.named import EntityMention, Known, made
+from mains.reports.reader.versions import is_lettered, version_end, year_beside
+
+NAME_TOKENS_MAX: Final = 6
+QUOTED_NAME_TOKENS_MAX: Final = 5
+TITLE_TOKENS_MAX: Final = 9
+QUOTE_TOKENS_MAX: Final = 10
+TITLED_KINDS: Final = frozenset({"programme", "event", "platform", "plan"})
+OPENING: Final = {"“": "”", "«": "»", "《": "》", "「": "」", "„": "“", "‹": "›", '"': '"'}
+COMPANY_TAILS: Final = frozenset(
+    "inc corp ltd llc plc gmbh ag se kg sa spa srl sas sarl sl bv nv oy ab llp co limited".split()
+)
+"""Legal forms, which are written alike in any language; the one before them is a company."""
+DOTTED_TAILS: Final = frozenset({"s.p.a", "s.r.l", "s.a", "s.l", "b.v", "n.v", "s.a.s"})
+PLURAL_ACRONYM: Final = re.compile(r"[A-Z]{2,}s")
+CONNECTORS: Final = frozenset("-&+")
+
+
+def unknown_names(
+    tokens: Sequence[Token], words: Lexicon, speaking: frozenset[int], *, capital_nouns: bool
+) -> Iterator[EntityMention]:
+    """Yield the names that a noun of kind or a legal form tells, the surest first.
+
+    `speaking` are the tokens of those who speak and of what says so: names beside them are people.
+    """
+    kinds = words.kinds.find(tokens)
+    for match in kinds:
+        yield from _before_kind(tokens, match, words)
+        yield from _beside_kind(tokens, match, words)
+    yield from _legal(tokens, words)
+    if not capital_nouns:
+        yield from _tailed(tokens, words)
+    yield from _titled(tokens, words)
+
+
+def names_by_looks(
+    tokens: Sequence[Token], words: Lexicon, speaking: frozenset[int], *, capital_nouns: bool
+) -> Iterator[EntityMention]:
+    """Yield what looks like a company's or a model's name although no word says what it is."""
+    latin = sum(_latin(t.text) for t in tokens if t.is_word)
+    foreign = latin * 2 < sum(t.is_word for t in tokens)
+    index = 0
+    while index < len(tokens):
+        end = _capitals_after(tokens, index, words)
+        if tokens[index].text == "«" and foreign:
+            close = _closing(tokens, index)
+            if close > index + 1 and tokens[index + 1].text[0].isupper():
+                yield _shaped(tokens, index + 1, close, words)
+                end = close
+        elif end > index:
+            first = _without_nouns(tokens, index, end) if capital_nouns else index
+            is_inside = (first > 0 or foreign) and not _is_person(first, end, speaking)
+            if is_inside and _is_name(
+                tokens[first:end], words, foreign=foreign, alone=capital_nouns
+            ):
+                yield _shaped(tokens, first, end, words)
+        index = max(end, index + 1)
+
+
+def _before_kind(
+    tokens: Sequence[Token], match: Match[str], words: Lexicon
+) -> Iterator[EntityMention]:
+    """Yield the name right before a noun of kind: in quotation marks, or Latin before Han."""
+    before = match.first - 1
+    if before < 0:
+        return
+    if tokens[before].text in OPENING.values():
+        first = _quoted_before(tokens, before)
+        if first is not None:
+            yield _made(tokens, first, before, match.payload, words)
+    elif tokens[match.first].kind is TokenKind.HAN and _is_capital(tokens[before]):
+        first = _capitals_before(tokens, match.first)
+        if not _is_common(tokens[first : match.first], words):
+            yield _made(tokens, first, match.first, match.payload, words)
+
+
+def _beside_kind(
+    tokens: Sequence[Token], match: Match[str], words: Lexicon
+) -> Iterator[EntityMention]:
+    """Yield the name right behind a noun of kind, in marks or in capitals."""
+    at = match.last
+    if at < len(tokens) and (mark := OPENING.get(tokens[at].text)):
+        for end in range(at + 1, min(at + QUOTE_TOKENS_MAX, len(tokens))):
+            if tokens[end].text == mark:
+                if end > at + 1:
+                    yield _made(tokens, at + 1, end, match.payload, words)
+                return
+        return
+    end = _capitals_after(tokens, at, words, any_script=True)
+    if end > at and not _is_common(tokens[at:end], words):
+        yield _made(tokens, at, end, match.payload, words)
+
+
+def _legal(tokens: Sequence[Token], words: Lexicon) -> Iterator[EntityMention]:
+    """Yield the names before a legal form: Xyz Inc, Xyz S.p.A."""
+    for index, token in enumerate(tokens):
+        if index == 0 or not token.text[0].isupper():
+            continue
+        if token.norm in COMPANY_TAILS or _is_dotted_tail(tokens, index):
+            first = _capitals_before(tokens, index)
+            if first < index:
+                yield _made(tokens, first, index, "org", words)
+
+
+def _is_dotted_tail(tokens: Sequence[Token], at: int) -> bool:
+    held = tokens[at : at + 5]
+    glued = "".join(t.norm for k, t in enumerate(held) if k == 0 or t.start == held[k - 1].end)
+    return any(glued.startswith(tail) for tail in DOTTED_TAILS)
+
+
+def _tailed(tokens: Sequence[Token], words: Lexicon) -> Iterator[EntityMention]:
+    """Yield runs of capitals that end with a noun of kind: Global AI Summit, Xyz Institute."""
+    for match in words.tails.find(tokens):
+        if not _is_capital(tokens[match.last - 1]):
+            continue
+        first = _capitals_before(tokens, match.first)
+        if first < match.first and not _is_common(tokens[first : match.first], words):
+            name = _made(tokens, first, match.last, match.payload, words)
+            yield dated(tokens, name)
+
+
+def _titled(tokens: Sequence[Token], words: Lexicon) -> Iterator[EntityMention]:
+    """Yield names that begin with their noun of kind in capitals, small links between them."""
+    for match in words.kinds.find(tokens):
+        if match.first > 0 and match.payload in TITLED_KINDS and _is_capital(tokens[match.first]):
+            end = _title_end(tokens, match.last, words)
+            if not _is_common([t for t in tokens[match.last : end] if t.text[0].isupper()], words):
+                yield dated(tokens, _made(tokens, match.first, end, match.payload, words))
+
+
+def dated(tokens: Sequence[Token], mention: EntityMention) -> EntityMention:
+    """Return an event with the year beside its name in its id, which makes it an edition."""
+    year = year_beside(tokens, mention.first, mention.last) if mention.kind == "event" else None
+    return mention if year is None else replace(mention, id=f"{mention.id}-{year}")
+
+
+def _quoted_before(tokens: Sequence[Token], closing: int) -> int | None:
+    for first in range(closing - 1, max(-1, closing - QUOTE_TOKENS_MAX), -1):
+        if OPENING.get(tokens[first].text) == tokens[closing].text:
+            return first + 1 if closing > first + 1 else None
+    return None
+
+
+def _title_end(tokens: Sequence[Token], at: int, words: Lexicon) -> int:
+    """Return where a name ends that goes on in capitals, small links between them."""
+    end, at_most = at, min(at + TITLE_TOKENS_MAX, len(tokens))
+    index = at
+    while index < at_most:
+        if _is_capital(tokens[index]):
+            index += 1
+            end = index
+        elif (link := words.links.match(tokens, index)) is not None and index == end:
+            index = link.last
+        else:
+            break
+    return end
+
+
+def _closing(tokens: Sequence[Token], opening: int) -> int:
+    close = OPENING[tokens[opening].text]
+    reach = range(opening + 1, min(opening + QUOTED_NAME_TOKENS_MAX, len(tokens)))
+    return next((index for index in reach if tokens[index].text == close), 0)
+
+
+def _is_person(first: int, last: int, speaking: frozenset[int]) -> bool:
+    return first - 1 in speaking or last in speaking
+
+
+def _without_nouns(tokens: Sequence[Token], first: int, end: int) -> int:
+    """Return where the name begins behind nouns that any text writes in capitals."""
+    return next((at for at in range(first, end) if _has_inner_capital(tokens[at].text)), first)
+
+
+def _has_inner_capital(word: str) -> bool:
+    return any(c.isupper() for c in word[1:]) and not word.isupper()
+
+
+def _is_name(name: Sequence[Token], words: Lexicon, *, foreign: bool, alone: bool) -> bool:
+    """Whether capitals make a name: not those of an acronym or, in some languages, of nouns."""
+    held = [t.text for t in name if t.is_word]
+    if _is_common(name, words) or all(word.isupper() for word in held) or len(held[0]) == 1:
+        return False
+    inner = any(_has_inner_capital(word) for word in held)
+    return foreign or inner or (len(held) > 1 and not alone)
+
+
+def _is_common(name: Sequence[Token], words: Lexicon) -> bool:
+    """Whether the run is made of abbreviations that any text of the field writes: AI, GPUs."""
+    return all(
+        not token.is_word or token.norm in words.common or PLURAL_ACRONYM.fullmatch(token.text)
+        for token in name
+    )
+
+
+def _shaped(tokens: Sequence[Token], first: int, last: int, words: Lexicon) -> EntityMention:
+    """Return a name by its looks; one with a version behind it is a model's."""
+    is_model = last - first > 1 and is_lettered(tokens[last - 1].text)
+    known = Known.RULE if is_model else Known.LOOKS
+    return made(tokens, first, last, "model" if is_model else "org", known, words.letters)
+
+
+def _made(
+    tokens: Sequence[Token], first: int, last: int, kind: str, words: Lexicon
+) -> EntityMention:
+    return made(tokens, first, last, kind, letters=words.letters)
+
+
+def _capitals_after(
+    tokens: Sequence[Token], at: int, words: Lexicon, *, any_script: bool = False
+) -> int:
+    """Return where the run of capitals that begins at `at` ends; `at` where none does."""
+    end = at
+    while end < len(tokens) and end - at < NAME_TOKENS_MAX:
+        token = tokens[end]
+        if _is_brand(token) and (any_script or _latin(token.text)):
+            end += 1
+        elif end > at and _joins(tokens, end):
+            end += 2
+        elif end > at and (version := version_end(tokens, end, words.counting)) > end:
+            end = version
+        else:
+            break
+    return end
+
+
+def _joins(tokens: Sequence[Token], at: int) -> bool:
+    """Whether a hyphen or an ampersand holds two parts of a name together."""
+    if tokens[at].text not in CONNECTORS or at + 1 >= len(tokens):
+        return False
+    glued = tokens[at - 1].end == tokens[at].start and tokens[at].end == tokens[at + 1].start
+    return _is_brand(tokens[at + 1]) and (glued or tokens[at].text == "&")
+
+
+def _capitals_before(tokens: Sequence[Token], last: int) -> int:
+    first = last
+    while first > 0 and last - first < NAME_TOKENS_MAX:
+        token = tokens[first - 1]
+        joins = token.text in CONNECTORS and first - 1 > 0 and first < last
+        if joins and _joins(tokens, first - 1) and _is_capital(tokens[first - 2]):
+            first -= 2
+        elif _is_capital(token):
+            first -= 1
+        else:
+            break
+    return first
+
+
+def _is_capital(token: Token) -> bool:
+    return token.kind is TokenKind.WORD and token.text[0].isupper()
+
+
+def _is_brand(token: Token) -> bool:
+    """Whether a word is written as names are: Xyz, xAI, iFlytek."""
+    text = token.text
+    if token.kind is not TokenKind.WORD:
+        return False
+    return text[0].isupper() or (_has_inner_capital(text) and _latin(text))
+
+
+def _latin(text: str) -> bool:
+    return text[0].isascii() or unicodedata.name(text[0], "").startswith("LATIN")

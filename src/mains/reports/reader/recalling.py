@@ -1,0 +1,185 @@
+"""Names that a document has introduced, found again: later, earlier, shortened, abbreviated.
+
+A sentence may name what only another one explains: "the start-up Xyz Systems (XS)" makes "Xyz" at
+the head of a sentence the start-up, and "XS" too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from mains.reports.packs import Pack, Token, TokenKind
+from mains.reports.reader.figures import Figures, QuantityKind
+from mains.reports.reader.lexicon import Lexicon, lexicon
+from mains.reports.reader.mentions import Mentions
+from mains.reports.reader.named import EntityMention, Known, mention_at, slug
+from mains.reports.reader.text import Sentence
+
+SHORT_LETTERS_MIN: Final = 4
+ABBREVIATION_LETTERS: Final = range(2, 8)
+INITIALS_REACH: Final = 12
+OPENING: Final = frozenset("(（")
+CLOSING: Final = frozenset(")）")
+NAMED_KINDS: Final = frozenset({"org", "programme", "platform", "event", "plan", "model", "app"})
+GIVES_WAY: Final = frozenset({Known.LOOKS, Known.STAND_IN})
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What a name introduced by a document stands for."""
+
+    id: str
+    kind: str
+    known: Known
+
+
+Memory = dict[str, dict[tuple[str, ...], Named]]
+"""By a name's first word: the words of the name, and what it stands for."""
+
+
+def recalled(parts: Sequence[tuple[Sentence, Pack, Mentions]]) -> list[Mentions]:
+    """Return each sentence's mentions with the names that other sentences introduce."""
+    memory = _memory(parts)
+    return [
+        _with_recalled(sentence.tokens, mentions, memory) if memory else mentions
+        for sentence, _, mentions in parts
+    ]
+
+
+def without_versions(figures: Figures, mentions: Mentions) -> Figures:
+    """Return the figures with the numbers inside the names of models as parts of these names."""
+    inside = {
+        index
+        for m in mentions.entities
+        if m.kind in ("model", "app") and m.known in (Known.NAME, Known.RULE)
+        for index in range(m.first + 1, m.last)
+    }
+    if not inside:
+        return figures
+    return replace(
+        figures,
+        quantities=tuple(
+            replace(quantity, kind=QuantityKind.NAME_NUMBER)
+            if inside.issuperset(range(quantity.number_first, quantity.number_last))
+            else quantity
+            for quantity in figures.quantities
+        ),
+    )
+
+
+def _memory(parts: Sequence[tuple[Sentence, Pack, Mentions]]) -> Memory:
+    memory: Memory = {}
+    for sentence, pack, mentions in parts:
+        words, tokens = pack.derive(lexicon), sentence.tokens
+        for mention in mentions.entities:
+            if mention.id is not None and mention.kind in NAMED_KINDS:
+                for name in _names_of(tokens, mention, words):
+                    _keep(memory, name, Named(mention.id, mention.kind, mention.known))
+        for name, named in _abbreviated(tokens, mentions, words):
+            _keep(memory, name, named)
+    return memory
+
+
+def _keep(memory: Memory, name: tuple[str, ...], named: Named) -> None:
+    """Keep what a name stands for: what a word of kind told goes before mere looks."""
+    held = memory.setdefault(name[0], {})
+    before = held.get(name)
+    if before is None or (before.known is Known.LOOKS and named.known is not Known.LOOKS):
+        held[name] = named
+
+
+def _names_of(
+    tokens: Sequence[Token], mention: EntityMention, words: Lexicon
+) -> Iterator[tuple[str, ...]]:
+    """Yield the names by which a mention may be meant later: as written, and its first word."""
+    held = tokens[mention.first : mention.last]
+    if mention.known in (Known.RULE, Known.LOOKS) and held[0].text[0].isupper():
+        yield tuple(token.norm for token in held)
+    is_long = len(held) > 1 and mention.kind in ("org", "programme")
+    if is_long and mention.known is not Known.LOOKS and _is_telling(tokens, mention.first, words):
+        yield (held[0].norm,)
+
+
+def _is_telling(tokens: Sequence[Token], at: int, words: Lexicon) -> bool:
+    """Whether a name's first word alone tells it: long, in capitals, and nothing else's name."""
+    token = tokens[at]
+    return (
+        token.kind is TokenKind.WORD
+        and token.text[0].isupper()
+        and len(token.text) >= SHORT_LETTERS_MIN
+        and token.norm not in words.common
+        and words.names.match([token], 0) is None
+        and words.kinds.match([token], 0) is None
+        and words.measures.match([token], 0) is None
+    )
+
+
+def _abbreviated(
+    tokens: Sequence[Token], mentions: Mentions, words: Lexicon
+) -> Iterator[tuple[tuple[str, ...], Named]]:
+    """Yield abbreviations in brackets behind the name that they stand for."""
+    for at in range(1, len(tokens) - 2):
+        if tokens[at].text not in OPENING or tokens[at + 2].text not in CLOSING:
+            continue
+        token = tokens[at + 1]
+        shouted = token.kind is TokenKind.WORD and token.text.isupper()
+        if not shouted or len(token.text) not in ABBREVIATION_LETTERS:
+            continue
+        if token.norm in words.common or words.names.match(tokens, at + 1) is not None:
+            continue
+        before = next((m for m in mentions.entities if m.last == at and m.id is not None), None)
+        if before is not None and before.kind in NAMED_KINDS and before.id is not None:
+            yield (token.norm,), Named(before.id, before.kind, before.known)
+        elif _has_initials(tokens, at, token.text):
+            yield (token.norm,), Named(f"org:{slug(token.text)}", "org", Known.RULE)
+
+
+def _has_initials(tokens: Sequence[Token], last: int, letters: str) -> bool:
+    """Whether words before `last` begin with the letters, in their order and from a capital."""
+    at, wanted = last - 1, len(letters) - 1
+    while at >= max(0, last - INITIALS_REACH) and wanted >= 0:
+        if tokens[at].text[0].upper() == letters[wanted]:
+            wanted -= 1
+        at -= 1
+    return wanted < 0
+
+
+def _with_recalled(tokens: Sequence[Token], mentions: Mentions, memory: Memory) -> Mentions:
+    taken = {
+        index
+        for mention in mentions.entities
+        if mention.known not in GIVES_WAY
+        for index in range(mention.first, mention.last)
+    }
+    found: list[EntityMention] = []
+    for index, token in enumerate(tokens):
+        names = memory.get(token.norm)
+        if names is None or index in taken or not _is_written_as_name(token):
+            continue
+        best = max((name for name in names if _stands(tokens, index, name)), key=len, default=None)
+        if best is not None and taken.isdisjoint(range(index, index + len(best))):
+            taken.update(range(index, index + len(best)))
+            named = names[best]
+            found.append(
+                mention_at(tokens, index, index + len(best), named.id, named.kind, named.known)
+            )
+    if not found:
+        return mentions
+    held = [
+        mention
+        for mention in mentions.entities
+        if all(mention.last <= new.first or new.last <= mention.first for new in found)
+    ]
+    return replace(mentions, entities=tuple(sorted([*held, *found], key=lambda m: m.first)))
+
+
+def _stands(tokens: Sequence[Token], at: int, name: tuple[str, ...]) -> bool:
+    return tuple(token.norm for token in tokens[at : at + len(name)]) == name
+
+
+def _is_written_as_name(token: Token) -> bool:
+    return (
+        token.kind is TokenKind.HAN or token.text[0].isupper() or token.text != token.text.lower()
+    )
