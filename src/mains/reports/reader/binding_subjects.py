@@ -33,7 +33,8 @@ MAIN_WAY_MAX: Final = 3.2
 OPENING_WORDS_MAX: Final = 3
 SEAT_GAP_MAX: Final = 3
 LIST_GAP_MAX: Final = 3
-POSSESSIVES: Final = frozenset({"'s", "’s", "'", "-", "的"})
+MARKED_POSSESSIVES: Final = frozenset({"'s", "’s", "的"})
+POSSESSIVES: Final = MARKED_POSSESSIVES | {"'", "-"}
 LIST_MARKS: Final = frozenset(",，、和与及")
 WIDE_PLACES: Final = frozenset({"country", "union", "region"})
 
@@ -84,6 +85,7 @@ def choose_subject(
         if mention.id is not None and mention.kind in kinds
     ]
     is_first_near = any(_is_like(choice.id, kinds[0]) for choice in held)
+    held += _holders(scene, first, last, cue, kinds, is_rank=is_rank)
     held += [_of_topic(topic) for topic in focus.topics(kinds, scene)]
     if not held:
         return None
@@ -106,6 +108,33 @@ def _best(held: Sequence[SubjectChoice], first_kind: str) -> SubjectChoice:
     ranked = sorted(best.values(), key=lambda choice: -choice.score)
     certainty = shares([choice.score for choice in ranked])[0]
     return replace(ranked[0], certainty=certainty, rivals=tuple(ranked))
+
+
+def _holders(
+    scene: Scene,
+    first: int,
+    last: int,
+    cue: MeasureCue | None,
+    kinds: Sequence[str],
+    *,
+    is_rank: bool,
+) -> list[SubjectChoice]:
+    """Return what the things named lie in or belong to: a capital may stand for its country."""
+    holders = scene.pack.derive(_holders_of)
+    named = {mention.id for mention in scene.entities}
+    found = []
+    for mention in scene.entities:
+        holder = holders.get(mention.id or "")
+        if holder is None or holder in named or holder.partition(":")[0] not in kinds:
+            continue
+        choice = _weigh(scene, first, last, mention, cue, is_rank=is_rank)
+        choice.features[f"holder_of_{mention.kind}"] = 1.0
+        found.append(replace(choice, id=holder, slot="holder"))
+    return found
+
+
+def _holders_of(pack: Pack) -> dict[str, str]:
+    return {entity.id: entity.within for entity in pack.entities if entity.within is not None}
 
 
 def _of_topic(topic: Topic) -> SubjectChoice:
@@ -245,6 +274,9 @@ def _place(
         features["possessor"] = 1.0
         features["possessor_way"] = scene.distance(cue.last, mention.first)
         return "possessor"
+    if _has_figure(scene, mention, first):
+        features["possessor"] = 1.0
+        return "possessor"
     if mention.last <= first:
         same = scene.clause(mention.first) == scene.clause(first)
         features["before"] = 1.0
@@ -276,6 +308,12 @@ def _place(
     features["behind_figures"] = float(min(figures, 3))
     features["behind_same_clause"] = float(scene.clause(mention.first) == scene.clause(first))
     return "behind"
+
+
+def _has_figure(scene: Scene, mention: EntityMention, first: int) -> bool:
+    """Whether nothing but the mark of a possessor stands before the figure: "Japan's 55%"."""
+    between = scene.sentence.tokens[mention.last : first] if mention.last < first else ()
+    return bool(between) and all(token.norm in MARKED_POSSESSIVES for token in between)
 
 
 def _is_possessor(scene: Scene, mention: EntityMention, cue: MeasureCue) -> bool:

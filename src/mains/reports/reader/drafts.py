@@ -32,6 +32,7 @@ SUBJECT_WORDS: Final = {
     "document": "the document is mostly about it",
     "paragraph2": "the paragraph names it",
     "earlier": "the paragraph before is about it",
+    "holder": "something that lies in it or belongs to it is named",
 }
 
 
@@ -62,6 +63,13 @@ class Draft:
     """How the subject was chosen."""
     measured: MeasureChoice | None = None
     """How the measure was chosen, unless it is a rank's."""
+
+    @property
+    def is_measure_sure(self) -> bool:
+        """Whether it is settled what is measured, though perhaps not of whom."""
+        if self.measured is not None:
+            return self.measured.is_clear
+        return self.status is Status.ACCEPTED
 
     @classmethod
     def of(
