@@ -27,7 +27,7 @@ UNIT_CLASSES: Final = {
     QuantityKind.DURATION: frozenset({"duration"}),
     QuantityKind.YEAR: frozenset({"year"}),
 }
-MEASURED: Final = {"W": "power", "FLOPS": "flops", "B": "bytes"}
+MEASURED: Final = {"W": "power", "Wh": "energy", "FLOPS": "flops", "B": "bytes"}
 DEFAULT_SCORES: Final = {
     QuantityKind.RATIO: 5.0,
     QuantityKind.POINTS: 4.0,

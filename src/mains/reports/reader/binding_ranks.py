@@ -94,7 +94,7 @@ def _ranked(
 
 
 def _can_rank(scene: Scene, draft: Draft) -> bool:
-    if draft.measure is None or draft.is_neutral or draft.status is not Status.ACCEPTED:
+    if draft.measure is None or draft.is_neutral or not draft.is_measure_sure:
         return False
     rule = scene.pack.rules.get(draft.measure)
     return rule is not None and not rule.general and rule.family not in UNRANKED
