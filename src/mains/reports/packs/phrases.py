@@ -219,7 +219,8 @@ def _steps(node: _Node, token: Token) -> list[_Node]:
     for length in node.prefix_lengths:
         if (following := node.prefixes.get(norm[:length])) is not None:
             held.append(following)
-    for length in node.suffix_lengths:
+    # A word that is listed as such is no compound: plafond is no fonds.
+    for length in () if held else node.suffix_lengths:
         if (following := node.suffixes.get(token.stem[-length:])) is not None:
             held.append(following)
     return held
