@@ -24,6 +24,7 @@ from mains.reports.packs.models import (
     LanguageMeasures,
     MeasureRule,
     MeasureRules,
+    NameWords,
     UnitName,
 )
 from mains.reports.packs.words import Tokenizer
@@ -73,6 +74,8 @@ class Pack:
     """Units that any language writes alike, and the language's own."""
     entities: tuple[Entity, ...]
     """All things known by name; `names_of` tells which names hold in this language."""
+    names: NameWords
+    """Words that tell what the names beside them are."""
     _made: dict[Callable[[Pack], object], object] = field(default_factory=dict, repr=False)
 
     def derive(self, make: Callable[[Pack], Made]) -> Made:
@@ -108,6 +111,7 @@ def load_pack(language: str | None, folder: Path = DATA) -> Pack:
         rules=measure_rules(folder),
         units={**_shared_units(folder), **_own_units(grammar)},
         entities=entities(folder),
+        names=_names(folder / "names" / f"{code}.yaml"),
     )
 
 
@@ -215,8 +219,12 @@ def _measures(path: Path) -> LanguageMeasures:
     raw = _yaml(path) or {}
     if not isinstance(raw, dict):
         raise PackError(f"{path}: is no mapping")
-    parts = {key: raw.pop(key, {}) for key in ("scopes", "kinds", "tails", "programmes")}
+    parts = {key: raw.pop(key, {}) for key in ("scopes", "kinds", "programmes")}
     return _check(path, TypeAdapter(LanguageMeasures), {"measures": raw, **parts})
+
+
+def _names(path: Path) -> NameWords:
+    return _read(path, NameWords) if path.is_file() else NameWords()
 
 
 def _read(path: Path, model: type[Model]) -> Model:

@@ -448,9 +448,18 @@ class LanguageMeasures(Closed):
     """Phrases by canonical English scope."""
     kinds: dict[str, Phrases] = {}
     """Nouns that say what a name beside them is: org: [start-up, company], model: [model]."""
+    programmes: dict[str, Phrases] = {}
+    """Nouns for schemes that are called after their place, by the slug's tail: compute-vouchers."""
+
+
+class NameWords(Closed):
+    """Words that tell names: `names/<code>.yaml`."""
+
+    kinds: dict[str, Phrases] = {}
+    """Nouns that say what a name beside them is: org: [start-up, company], model: [model]."""
     tails: dict[str, Phrases] = {}
     """Nouns that end a name in capitals, by kind: org: [institute], event: [summit]."""
-    programmes: dict[str, Phrases] = {}
+    schemes: dict[str, Phrases] = {}
     """Nouns for schemes and sites that are called after their place, by the slug's tail:
     compute-vouchers; a kind before it is that of the subject: "platform:data-centre"."""
 

@@ -6,7 +6,7 @@ noun that names a measure, a cue that another measure needs, a part of a name.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -112,15 +112,15 @@ def lexicon(pack: Pack) -> Lexicon:
             for name in pack.names_of(entity)
             if name[0].isupper() and " " not in name
         },
-        tails=matcher((phrase, kind) for kind, held in words.tails.items() for phrase in held),
+        tails=matcher(_by_kind(pack.names.tails)),
         common=frozenset(
             pack.tokenizer.normalise(word)
             for word in (*pack.root.names.common, *grammar.names.common)
         ),
         counting=_counting(pack),
         letters=grammar.names.letters,
-        kinds=matcher((phrase, kind) for kind, held in words.kinds.items() for phrase in held),
-        schemes=matcher((p, tail) for tail, held in words.programmes.items() for p in held),
+        kinds=matcher((*_by_kind(pack.names.kinds), *_by_kind(words.kinds))),
+        schemes=matcher((*_by_kind(pack.names.schemes), *_by_kind(words.programmes))),
         stand_ins=matcher(_stand_ins(pack)),
         modality=PhraseMatcher(_modality(pack), pack.tokenizer),
         links=PhraseMatcher(_links(pack), pack.tokenizer),
@@ -138,6 +138,11 @@ def _counting(pack: Pack) -> frozenset[str]:
     grammar = pack.grammar
     held = (*grammar.numbers.scales, *grammar.currencies, *pack.units)
     return frozenset(pack.tokenizer.normalise(phrase.split()[0]) for phrase in held if phrase)
+
+
+def _by_kind(held: Mapping[str, Phrases]) -> Iterator[tuple[str, str]]:
+    for kind, phrases in held.items():
+        yield from ((phrase, kind) for phrase in phrases)
 
 
 def _namings(pack: Pack) -> Iterator[tuple[str, Naming]]:
