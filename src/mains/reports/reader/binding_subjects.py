@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Final
 
+from mains.reports.packs import Pack
 from mains.reports.reader.focus import PLACES, Focus, Topic
 from mains.reports.reader.lexicon import Link
 from mains.reports.reader.mentions import EntityMention, Known, MeasureCue

@@ -17,6 +17,7 @@ from mains.reports.values import Reason, Status
 
 CERTAINTY_LEAST: Final = 0.02
 SCORE_MAX: Final = 9.0
+MARGIN_MAX: Final = 6.0
 MANY: Final = 6
 TELLING: Final = frozenset(
     "known_looks known_rule known_scheme known_stand_in known_adjective unlike unlike_near "
@@ -38,6 +39,13 @@ def features_of(draft: Draft) -> Features:
         certainty = min(max(draft.choice.certainty, CERTAINTY_LEAST), 1 - CERTAINTY_LEAST)
         features["subject_certainty"] = math.log(certainty / (1 - certainty))
         features[f"slot_{draft.choice.slot}"] = 1.0
+        features["kind_order"] = draft.choice.features.get("kind_order", 0.0)
+        features["subject_score"] = max(min(draft.choice.score, SCORE_MAX), 0.0)
+        if len(draft.choice.rivals) > 1:
+            ahead = draft.choice.score - draft.choice.rivals[1].score
+            features["subject_ahead"] = min(ahead, MARGIN_MAX)
+        else:
+            features["subject_alone"] = 1.0
         features.update({f"of_{name}": 1.0 for name in draft.choice.features if name in TELLING})
     if draft.measured is not None:
         features["measure_score"] = min(draft.measured.score, SCORE_MAX)
@@ -62,7 +70,24 @@ def features_of(draft: Draft) -> Features:
         features["heading"] = 1.0
     features["figures"] = min(len(draft.scene.quantities), MANY) / MANY
     features["names"] = min(len(draft.scene.entities), MANY) / MANY
+    features.update(_strangers(draft))
     return features
+
+
+def _strangers(draft: Draft) -> Features:
+    """Return how much the sentence names that nobody knows: it may be what the figure is about."""
+    scene = draft.scene
+    known = {i for mention in scene.entities for i in range(mention.first, mention.last)}
+    capitals = sum(
+        token.is_word and token.text[:1].isupper() and index not in known
+        for index, token in enumerate(scene.sentence.tokens)
+        if index > 0
+    )
+    unresolved = sum(mention.id is None for mention in scene.entities)
+    return {
+        "capitals": 0.0 if scene.pack.grammar.numbers.capital_nouns else min(capitals, 4) / 4,
+        "unresolved": float(min(unresolved, 2)),
+    }
 
 
 def _judged(draft: Draft) -> Draft:
