@@ -77,9 +77,14 @@ def _version_step(tokens: Sequence[Token], at: int, *, glued: bool, is_behind: b
     return 1 if is_behind and _is_variant(text, glued=glued) else 0
 
 
+def _is_ascii_word(text: str) -> bool:
+    """Whether letters may go on with a version: 60B; what another script writes does not."""
+    return text.isascii() and text[0].isalpha() and len(text) <= VARIANT_LETTERS_MAX
+
+
 def _is_variant(text: str, *, glued: bool) -> bool:
     """Whether a word behind a version still belongs to the name: 60B, 5 Lite."""
-    return text in VARIANTS or (glued and text[0].isalpha() and len(text) <= VARIANT_LETTERS_MAX)
+    return text in VARIANTS or (glued and _is_ascii_word(text))
 
 
 def _is_version(tokens: Sequence[Token], at: int) -> bool:
