@@ -50,6 +50,8 @@ NEEDS_NEAR: Final = 4.0
 NOT_HERE: Final = 0.3
 """What a noun loses whose confirming word stands in another paragraph."""
 MARGIN_MAX: Final = 3.0
+COUNTED_NEAR: Final = 2
+COUNTED_BY_ANOTHER: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +217,17 @@ def _slot(
     if counted:
         # Something is counted that no pack knows: an earlier noun would be a guess.
         return "governing", 3.5 - gap - blocked
+    if not is_count and _is_counted(scene, cue):
+        blocked += COUNTED_BY_ANOTHER
     return "governing", 7.5 - gap - blocked
+
+
+def _is_counted(scene: Scene, cue: MeasureCue) -> bool:
+    """Whether a number right before the noun counts it: 250 employees get vouchers of 10,000."""
+    return any(
+        q.kind is QuantityKind.COUNT and 0 <= cue.first - q.last < COUNTED_NEAR
+        for q in scene.quantities
+    )
 
 
 def _is_beyond(scene: Scene, end: int, cue: MeasureCue) -> bool:
