@@ -104,6 +104,8 @@ def test_a_year_glued_before_the_name_of_an_event_is_its_date() -> None:
     assert (claim.subject, claim.value) == ("event:waic-2026", "2026")
 
 
-@pytest.mark.parametrize("text", ["【3】温州发布公告。", "门票可享八折优惠。", "第十二届交易会开幕。"])
+@pytest.mark.parametrize(
+    "text", ["【3】温州发布公告。", "门票可享八折优惠。", "第十二届交易会开幕。"]
+)
 def test_numbers_of_lists_and_names_are_neutral(text: str) -> None:
     assert all(c.is_neutral for c in claims(text, language="zh"))
