@@ -50,7 +50,6 @@ NEEDS_NEAR: Final = 4.0
 NOT_HERE: Final = 0.3
 """What a noun loses whose confirming word stands in another paragraph."""
 MARGIN_MAX: Final = 3.0
-COUNTED_NEAR: Final = 2
 COUNTED_BY_ANOTHER: Final = 2.0
 
 
@@ -224,10 +223,7 @@ def _slot(
 
 def _is_counted(scene: Scene, cue: MeasureCue) -> bool:
     """Whether a number right before the noun counts it: 250 employees get vouchers of 10,000."""
-    return any(
-        q.kind is QuantityKind.COUNT and 0 <= cue.first - q.last < COUNTED_NEAR
-        for q in scene.quantities
-    )
+    return any(q.kind is QuantityKind.COUNT and q.last == cue.first for q in scene.quantities)
 
 
 def _is_beyond(scene: Scene, end: int, cue: MeasureCue) -> bool:
