@@ -3,7 +3,8 @@
     settled = with_currencies(parts)      # (sentence, pack, figures) of the whole document
 
 Bare millions take the currency of the amount before them, those of a title that of the first amount
-of the text; from another block only where a word of their sentence names an amount. A peso is that of the country named nearest.
+of the text; from another block only where a word of their sentence names an amount. A peso is that
+of the country named nearest.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from mains.reports.packs import Pack
+from mains.reports.packs import Pack, TokenKind
 from mains.reports.packs.models import RegionalCurrency
 from mains.reports.reader.figures import Figures, Quantity, QuantityKind
 from mains.reports.reader.mentions import Mentions
@@ -35,8 +36,10 @@ class Part:
 
 def with_currencies(parts: Sequence[Part]) -> list[Figures]:
     """Return the figures of each part with the currencies that other sentences tell."""
+    said: dict[str, str] = {}
     return [
-        _settled(part, found, parts, index) for index, (part, found) in enumerate(_carried(parts))
+        _settled(part, found, parts, index, said)
+        for index, (part, found) in enumerate(_carried(parts))
     ]
 
 
@@ -80,17 +83,28 @@ def _has_bare(found: Figures) -> bool:
     )
 
 
-def _settled(part: Part, found: Figures, parts: Sequence[Part], index: int) -> Figures:
-    names = part.pack.grammar.regional_currencies
-    if not names or not any(q.kind is QuantityKind.MONEY for q in found.quantities):
+def _settled(
+    part: Part, found: Figures, parts: Sequence[Part], index: int, said: dict[str, str]
+) -> Figures:
+    """Return the figures with their own currencies; `said` keeps what each name meant last."""
+    if not part.pack.grammar.regional_currencies:
         return found
-    held = tuple(
-        replace(quantity, unit=_code(part, quantity, parts, index) or quantity.unit)
-        if quantity.kind is QuantityKind.MONEY
-        else quantity
-        for quantity in found.quantities
-    )
-    return replace(found, quantities=held)
+    held = []
+    for quantity in found.quantities:
+        unit = quantity.unit
+        if quantity.kind is QuantityKind.MONEY and unit is not None:
+            bare = said.get(unit) if _is_bare(part, quantity) else None
+            said[unit] = bare or _code(part, quantity, parts, index) or unit
+            quantity = replace(quantity, unit=said[unit])
+        held.append(quantity)
+    return replace(found, quantities=tuple(held))
+
+
+def _is_bare(part: Part, quantity: Quantity) -> bool:
+    """Whether neither a word nor a sign names the currency, which is that of the amount before."""
+    tokens, at = part.sentence.tokens, quantity.number_first - 1
+    before = at >= 0 and tokens[at].kind is TokenKind.CURRENCY
+    return quantity.number_last >= quantity.last and not before
 
 
 def _code(part: Part, quantity: Quantity, parts: Sequence[Part], index: int) -> str | None:
