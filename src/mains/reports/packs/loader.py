@@ -189,6 +189,7 @@ def _tokenizer(grammar: Grammar, root: Grammar) -> Tokenizer:
     )
     return Tokenizer(
         stemmer=grammar.stemmer,
+        plurals=grammar.plurals,
         apostrophe=grammar.apostrophe,
         fold=grammar.fold,
         plain_space_groups=" " in grammar.separators.group,

@@ -374,6 +374,9 @@ class Grammar(Closed):
     """The language's own name."""
     stemmer: str | None = None
     """Snowball's name of the stemmer."""
+    plurals: dict[str, str] = {}
+    """Endings of plurals whose stems the stemmer leaves apart, with those of the singular: ões: ão;
+    words of four letters and more."""
     inflects_names: bool = False
     """Names take endings (Пекине, Münchens), so that they are found by their stems."""
     fold: dict[str, str] = {}

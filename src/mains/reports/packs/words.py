@@ -20,6 +20,7 @@ from typing import Final
 import snowballstemmer  # type: ignore[import-untyped]
 
 STEMS_MAX: Final = 65_536
+PLURAL_LETTERS_MIN: Final = 4
 
 # Scripts that put no space between words: Han, kana, Thai, Lao, Khmer, Burmese. One character is a
 # token there.
@@ -67,6 +68,7 @@ class Tokenizer:
         self,
         *,
         stemmer: str | None = None,
+        plurals: Mapping[str, str] | None = None,
         apostrophe: str = "none",
         fold: Mapping[str, str] | None = None,
         plain_space_groups: bool = False,
@@ -74,7 +76,7 @@ class Tokenizer:
         magnitudes: str = "",
     ) -> None:
         self._fold = str.maketrans(dict(fold or {}))
-        self._stem = _stemming(stemmer)
+        self._stem = _stemming(stemmer, plurals or {})
         self._pattern = re.compile(
             _pattern(apostrophe, plain_space_groups, glued_prefixes, magnitudes)
         )
@@ -112,12 +114,18 @@ class Tokenizer:
         return norm
 
 
-def _stemming(name: str | None) -> Callable[[str], str]:
+def _stemming(name: str | None, plurals: Mapping[str, str]) -> Callable[[str], str]:
     if name is None:
         return lambda word: word
     stemmer = snowballstemmer.stemmer(name)
+    endings = sorted(plurals.items(), key=lambda pair: -len(pair[0]))
 
     def stem(word: str) -> str:
+        if len(word) >= PLURAL_LETTERS_MIN:
+            for ending, singular in endings:
+                if word.endswith(ending):
+                    word = word[: -len(ending)] + singular
+                    break
         return str(stemmer.stemWord(word))
 
     return stem

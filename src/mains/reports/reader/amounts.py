@@ -110,7 +110,13 @@ def with_carried(found: Sequence[Quantity], tokens: Sequence[Token], pack: Pack)
 def _lacks_of(held: Quantity, tokens: Sequence[Token], pack: Pack) -> bool:
     """Whether no "of" follows a scale that needs it before what it counts."""
     words = pack.grammar
-    return words.numbers.noun_scales and tokens[held.last].norm not in words.prepositions.of
+    if not words.numbers.noun_scales:
+        return False
+    if tokens[held.last].norm not in words.prepositions.of:
+        return True
+    # Of a year, not of things: frente a los 3.700 millones de 2024.
+    following = tokens[held.last + 1] if held.last + 1 < len(tokens) else None
+    return following is not None and following.kind is TokenKind.NUMBER
 
 
 def _stands_alone(held: Quantity, tokens: Sequence[Token], pack: Pack) -> bool:

@@ -36,6 +36,8 @@ DEFAULT_SCORES: Final = {
 }
 COUNTED_GAP_MAX: Final = 5
 BEHIND_GAP_MAX: Final = 7
+BESIDE: Final = 0.8
+"""What a noun gains that stands right behind its amount: a $27 billion deal."""
 BEYOND_COUNTED: Final = 4.5
 ONWARD: Final = frozenset({Link.FOR, Link.TO, Link.FROM, Link.WITH, Link.IN, Link.BY})
 """Prepositions behind a noun counted, which lead on to another noun."""
@@ -182,7 +184,10 @@ def _is_end(scene: Scene, quantity: Quantity, cue: MeasureCue) -> bool:
     leads = links & {Link.FROM, Link.TO} and not links & {Link.OF, Link.BY, Link.IN}
     if quantity.range_of is not None:
         return False
-    return cue.last <= quantity.first and bool(leads)
+    if cue.last <= quantity.first:
+        return bool(leads)
+    # "Up to" behind or within the figure is a limit, no rise.
+    return bool(scene.links(cue.last + 1) & {Link.TO})
 
 
 def _defaults(scene: Scene, quantity: Quantity) -> Iterator[MeasureChoice]:
@@ -203,13 +208,15 @@ def _slot(
         gap = scene.distance(end, cue.first)
         words = cue.first - end
         if _has_figure_between(scene, _behind_range(scene, quantity), cue.first):
-            return "behind", 2.5 - gap
+            return (None, 0.0) if counted else ("behind", 2.5 - gap)
         if is_count and words <= _reach(scene, COUNTED_GAP_MAX) and gap < 1.5:
             if ends_at_mark(scene, quantity, cue.first):
                 return "behind", 4.0 - 1.5 * gap
-            return "counted", 9.0 - 2.0 * gap
+            base = BEYOND_COUNTED if _is_beyond(scene, end, cue) else 9.0
+            return "counted", base - 2.0 * gap
         if words <= _reach(scene, BEHIND_GAP_MAX):
-            return "behind", (6.6 if not is_count else 4.0) - 1.5 * gap
+            beside = BESIDE if words == 0 and not is_count else 0.0
+            return "behind", (6.6 if not is_count else 4.0) + beside - 1.5 * gap
         return "behind", 4.0 - gap
     gap = scene.distance(cue.last, quantity.first)
     blocked = 1.0 if _has_figure_between(scene, cue.last, quantity.first) else 0.0

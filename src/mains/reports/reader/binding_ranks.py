@@ -166,6 +166,9 @@ def _measure_of(scene: Scene, cue: MeasureCue) -> str | None:
         if needed and not any(naming.measure in held for _, held in scene.mentions.needs):
             continue
         order = (0 if rule.rank_only else 1) + (2 if naming.role is Role.HEAD else 0)
+        if naming.role is Role.HEAD and "count" not in rule.units:
+            # "Third by number of firms" counts firms, whatever else the firms are said to do.
+            order += 1
         options.append((order, naming.measure))
     return min(options)[1] if options else None
 
