@@ -36,7 +36,7 @@ DEFAULT_SCORES: Final = {
 }
 COUNTED_GAP_MAX: Final = 5
 BEHIND_GAP_MAX: Final = 7
-BESIDE: Final = 0.8
+BESIDE: Final = 0.5
 """What a noun gains that stands right behind its amount: a $27 billion deal."""
 BEYOND_COUNTED: Final = 4.5
 ONWARD: Final = frozenset({Link.FOR, Link.TO, Link.FROM, Link.WITH, Link.IN, Link.BY})
@@ -48,6 +48,7 @@ OWN_COUNTED: Final = 9.2
 """The noun counted stands inside the figure: 10 employees or more."""
 OWN_BEYOND: Final = 7.2
 """A phrase that takes in a part of the figure and its neighbour: "12% more", "firms with under 10"."""
+PLAIN_BEFORE: Final = -1.0
 NEEDS_NEAR: Final = 4.0
 NOT_HERE: Final = 0.3
 """What a noun loses whose confirming word stands in another paragraph."""
@@ -289,7 +290,8 @@ def _naming_weight(
         weight -= 2.0
     confirmed = _confirmed(scene, measure, cue)
     if confirmed is None and measure in scene.confirmed_before:
-        confirmed = 0.15
+        # Words of an earlier sentence say less than that the noun alone names another measure.
+        confirmed = PLAIN_BEFORE if _names_plainly(scene, cue, naming) else 0.15
     if naming.role is Role.HEAD:
         if any(measure in held for _, held in scene.mentions.excludes):
             return -99.0
@@ -311,6 +313,19 @@ def _names_itself(scene: Scene, quantity: Quantity, cue: MeasureCue) -> bool:
     return any(
         naming.role is Role.NOUN and classes & set(scene.pack.rules[naming.measure].units)
         for naming in cue.namings
+    )
+
+
+def _names_plainly(scene: Scene, cue: MeasureCue, naming: Naming) -> bool:
+    """Whether the same noun names another measure of the same units that needs no other word."""
+    rules, words = scene.pack.rules, scene.pack.measures.measures
+    units = set(rules[naming.measure].units)
+    return naming.role is Role.HEAD and any(
+        other.measure != naming.measure
+        and other.role is Role.HEAD
+        and not words[other.measure].needs
+        and units & set(rules[other.measure].units)
+        for other in cue.namings
     )
 
 

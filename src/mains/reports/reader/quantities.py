@@ -316,8 +316,13 @@ def _add_names(
 ) -> None:
     values = {number.first: number.value for number in numbers}
     values |= {ordinal.first: Decimal(ordinal.value) for ordinal in ranked}
+    # "To top 1.2 trillion" and "the first 200 MW" are figures, no qualifiers.
+    units = pack.derive(Units)
+    measured = {n.first for n in numbers if n.scaled or _is_measured(units, found.tokens, n)}
     for match in pack.derive(_names).find(found.tokens, _slots(numbers, ranked)):
         held = [(first, last) for _, first, last in match.slots if found.free(first, last)]
+        if match.payload is QuantityKind.QUALIFIER and held and held[0][0] in measured:
+            continue
         for first, last in held:
             found.add(first, last, values[first], "ordinal", match.payload)
         whole = [number for number in numbers if match.first <= number.first < match.last]
@@ -330,6 +335,11 @@ def _add_names(
         found.add(index, index + 1, value, "year", QuantityKind.NAME_NUMBER)
         quantity = found.quantities[-1]
         found.quantities[-1] = replace(quantity, end=quantity.start + length, in_word=True)
+
+
+def _is_measured(units: Units, tokens: Sequence[Token], number: Numeral) -> bool:
+    unit = units.after(tokens, number.last, scaled=number.scaled)
+    return unit is not None and unit.kind is not QuantityKind.DURATION
 
 
 def _compounds(found: _Found, pack: Pack) -> dict[int, tuple[int, Decimal]]:
