@@ -10,6 +10,7 @@ from typing import Final
 from mains.reports.packs import Pack, PhraseMatcher, Token, TokenKind
 from mains.reports.reader.bounds import OPENERS, BoundMatchers
 from mains.reports.reader.figures import Quantity, QuantityKind
+from mains.reports.reader.numerals import HYPHENS
 
 MONEY_POWER_MIN: Final = 6
 CARRIED: Final = (
@@ -63,7 +64,7 @@ def with_money(
         bracketed = held.first > 0 and tokens[held.first - 1].text in OPENERS
         if held.kind is QuantityKind.MONEY and (money is None or not bracketed):
             money = held.unit
-        alone = held.last >= len(tokens) or tokens[held.last].kind is TokenKind.PUNCTUATION
+        alone = _is_alone(held, tokens)
         large = held.scale >= Decimal(10) ** MONEY_POWER_MIN
         if (
             money is not None
@@ -77,6 +78,18 @@ def with_money(
             money = None
         result.append(held)
     return result
+
+
+def _is_alone(held: Quantity, tokens: Sequence[Token]) -> bool:
+    """Whether a mark or nothing follows; a hyphen leads on to the noun: 24-billion-parameter."""
+    if held.last >= len(tokens):
+        return True
+    mark = tokens[held.last]
+    if mark.kind is not TokenKind.PUNCTUATION:
+        return False
+    following = tokens[held.last + 1] if held.last + 1 < len(tokens) else None
+    glued = following is not None and mark.start == held.end and following.start == mark.end
+    return not (glued and mark.text in HYPHENS and following is not None and following.is_word)
 
 
 def with_carried(found: Sequence[Quantity], tokens: Sequence[Token], pack: Pack) -> list[Quantity]:
@@ -93,7 +106,7 @@ def with_carried(found: Sequence[Quantity], tokens: Sequence[Token], pack: Pack)
             model is not None
             and held.kind is QuantityKind.COUNT
             and held.scale == 1
-            and _stands_alone(held, tokens, pack)
+            and (_stands_alone(held, tokens, pack) or _is_compared(held, tokens, pack))
         ):
             held = replace(
                 held,
@@ -105,6 +118,22 @@ def with_carried(found: Sequence[Quantity], tokens: Sequence[Token], pack: Pack)
             )
         result.append(held)
     return result
+
+
+def _is_compared(held: Quantity, tokens: Sequence[Token], pack: Pack) -> bool:
+    """Whether a comparison leads to the number: 125 petaflops, against 36.8 before."""
+    return pack.derive(_comparisons).ending_at(tokens, held.first) is not None
+
+
+def _comparisons(pack: Pack) -> PhraseMatcher[bool]:
+    return PhraseMatcher(
+        [
+            (" ".join(f"{word.rstrip('=')}=" for word in phrase.split()), True)
+            for phrase in pack.grammar.periods.comparisons
+            if not set(phrase) & set("*|?{}()")
+        ],
+        pack.tokenizer,
+    )
 
 
 def _lacks_of(held: Quantity, tokens: Sequence[Token], pack: Pack) -> bool:

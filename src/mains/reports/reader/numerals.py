@@ -26,7 +26,7 @@ SPACES: Final = " \u00a0\u2009\u202f"
 WORD_FORMS_MAX: Final = 16_384
 STEMMED_LETTERS_MIN: Final = 5
 MAGNITUDE_POWER_MIN: Final = 3
-HYPHENS: Final = frozenset("-‐‑")
+HYPHENS: Final = frozenset("-\u2010\u2011")
 
 
 @dataclass(frozen=True, slots=True)
