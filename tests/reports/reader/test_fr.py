@@ -68,11 +68,25 @@ def test_a_comparison_carries_the_measure_before_it() -> None:
         ("Le Sénégal y consacre 9 milliards de francs CFA.", "9000000000", "XOF"),
         ("L'Algérie y consacre 2 milliards de dinars.", "2000000000", "DZD"),
         ("Le taux gagne neuf points en France.", "9", "points"),
-        ("Airbus a levé 5 millions d'euros, dont 2 millions apportés par Thales.", "2000000", "EUR"),
+        (
+            "Airbus a levé 5 millions d'euros, dont 2 millions apportés par Thales.",
+            "2000000",
+            "EUR",
+        ),
     ],
 )
 def test_units(text: str, value: str, unit: str) -> None:
     assert read_one(text, value).unit == unit
+
+
+def test_a_number_behind_two_capitals_is_a_version() -> None:
+    found = claims("Airbus a présenté Grand Corbeau 3, un assistant.", language="fr")
+    assert [c.measure for c in found if c.value == "3"] == ["name_number"]
+
+
+def test_a_bare_fraction_compared_has_the_unit_before() -> None:
+    text = "À Lyon, la machine offre 12,5 pétaflops, contre 3,5 auparavant."
+    assert read_one(text, "3500000000000000").measure == "compute_capacity"
 
 
 @pytest.mark.parametrize(

@@ -275,6 +275,8 @@ def _is_product(tokens: Sequence[Token], number: Numeral) -> bool:
     if before.text in "-‑" and number.first > 1 and before.end == tokens[number.first].start:
         name = tokens[number.first - 2]
         return name.kind is TokenKind.WORD and name.end == before.start and name.text[0].isupper()
+    if _is_version(tokens, number):
+        return True
     inner = before.kind is TokenKind.WORD and any(c.isupper() for c in before.text[1:])
     latin = inner and before.text.isascii() and len(before.text) > 1
     if not latin or number.value >= NAME_NUMBER_BELOW:
@@ -284,6 +286,18 @@ def _is_product(tokens: Sequence[Token], number: Numeral) -> bool:
     named = after is None or after.text[0].isupper() or after.kind is not TokenKind.WORD
     unit = after is not None and (after.kind is TokenKind.CURRENCY or after.text in "%％")
     return close and named and not unit and "." not in before.text
+
+
+def _is_version(tokens: Sequence[Token], number: Numeral) -> bool:
+    """Whether the number ends a name of two capitals, and a mark follows: Claude Sonnet 3.7."""
+    name, at = tokens[max(0, number.first - 2) : number.first], number.first
+    capitals = all(t.kind is TokenKind.WORD and t.text[0].isupper() for t in name)
+    if len(name) < 2 or not capitals or not number.digits or number.scaled:
+        return False
+    after = tokens[number.last] if number.last < len(tokens) else None
+    ends = after is None or (after.kind is TokenKind.PUNCTUATION and after.text not in "%％‰")
+    close = tokens[at].start - tokens[at - 1].end == 1
+    return ends and close and number.value < NAME_NUMBER_BELOW
 
 
 def _names(pack: Pack) -> PhraseMatcher[QuantityKind]:
