@@ -47,7 +47,7 @@ OWN_DURATION: Final = 8.5
 OWN_COUNTED: Final = 9.2
 """The noun counted stands inside the figure: 10 employees or more."""
 OWN_BEYOND: Final = 7.2
-"""A phrase that takes in a part of the figure and its neighbour: "12% more", "firms with under 10"."""
+"""A phrase that takes in a part of the figure and what stands beside it: "12% more"."""
 PLAIN_BEFORE: Final = -1.0
 NEEDS_NEAR: Final = 4.0
 NOT_HERE: Final = 0.3
@@ -137,9 +137,7 @@ def _choices(
             counts = counts and cue.first >= quantity.number_last
             slot, base = "own", OWN_DURATION if is_duration else 5.2 if inside else OWN_BEYOND
             base = OWN_COUNTED if counts else base
-        elif _is_anothers(scene, quantity, cue):
-            continue
-        elif _is_of_another(scene, quantity, cue):
+        elif _is_anothers(scene, quantity, cue) or _is_of_another(scene, quantity, cue):
             continue
         else:
             slot, base = _slot(scene, quantity, cue, counted=counted)

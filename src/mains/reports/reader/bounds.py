@@ -150,7 +150,7 @@ def _is_no_bound(
         return other is not None and other.last == match.last
 
     if same(matchers.no_change.match(tokens, match.first)):
-        # Behind a comma it says where the change named before has led: sales rose 12%, to 2 billion.
+        # Behind a comma it says where the change before has led: sales rose 12%, to 2 billion.
         led = match.first > 0 and tokens[match.first - 1].text in ",，"
         return _changes(tokens, match.first, matchers, reach=RESULT_REACH_TOKENS if led else 2)
     is_duration = held.kind is QuantityKind.DURATION

@@ -1,0 +1,101 @@
+"""Spanish as newsrooms of Spain and Latin America write it; text in our own words."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from mains.reports.documents import Block, Document
+from mains.reports.reader.reader import read
+from mains.reports.values import BlockKind, Bound, Claim
+
+
+def claims(*paragraphs: str) -> list[Claim]:
+    text = "\n".join(paragraphs)
+    blocks, at = [], 0
+    for line in paragraphs:
+        blocks.append(Block(kind=BlockKind.BODY, language="es", start=at, end=at + len(line)))
+        at += len(line) + 1
+    document = Document(
+        name="report.txt",
+        sha256=hashlib.sha256(text.encode()).hexdigest(),
+        text=text,
+        blocks=tuple(blocks),
+    )
+    return [claim for claim in read(document).claims if not claim.is_neutral]
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "unit"),
+    [
+        ("México aprobó 27 mil 450 mdp para centros de datos.", "27450000000", "MXN"),
+        ("La mexicana Alfa levantó 2.1 mil mdd.", "2100000000", "USD"),
+        ("El plan de India prevé 10.300 crores de rupias.", "103000000000", "INR"),
+        ("Colombia destinará 350 mil millones de pesos al plan.", "350000000000", "COP"),
+        ("Chile destinará 2.000 millones de pesos al plan.", "2000000000", "CLP"),
+        ("Japón destinará 1,5 billones de yenes al plan.", "1500000000000", "JPY"),
+    ],
+)
+def test_amounts(text: str, value: str, unit: str) -> None:
+    assert [(c.value, c.unit) for c in claims(text)] == [(value, unit)]
+
+
+def test_a_heading_takes_the_currency_of_the_text() -> None:
+    found = claims(
+        "Murcia lanza 14 millones en bonos de cómputo",
+        "La convocatoria de bonos de cómputo está dotada con 13,8 millones de euros.",
+    )
+    assert [(c.value, c.unit) for c in found] == [("14000000", "EUR"), ("13800000", "EUR")]
+
+
+def test_counts_in_millions_do_not_become_money() -> None:
+    found = claims(
+        "La firma Alfa ingresó 30 millones de euros. Su aplicación pasó de 12 millones de usuarios "
+        "a 15 millones."
+    )
+    assert [(c.value, c.unit) for c in found if c.measure == "users"] == [
+        ("12000000", "count"),
+        ("15000000", "count"),
+    ]
+
+
+def test_fractions_go_on_with_the_unit_before_them() -> None:
+    found = claims("Chile obtuvo 71,5 puntos sobre 100, seguido de Brasil, con 68,2.")
+    assert [(c.value, c.unit) for c in found][-1] == ("68.2", "points")
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "bound"),
+    [
+        ("Ninguna empresa podrá recibir más de 90.000 euros al año.", "90000", Bound.AT_MOST),
+        ("La firma facturó un 12 % más, hasta 31 millones de euros.", "31000000", Bound.EXACT),
+        ("Cada pyme podrá recibir hasta 25.000 euros.", "25000", Bound.UP_TO),
+        ("No solo participaron más de 40 empresas.", "40", Bound.MORE_THAN),
+    ],
+)
+def test_bounds(text: str, value: str, bound: Bound) -> None:
+    assert [c.bound for c in claims(text) if c.value == value] == [bound]
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "measure"),
+    [
+        ("El sector facturó en Sevilla un 14,2 % más que en 2023.", "14.2", "growth_rate"),
+        ("La ayuda es para firmas con menos de tres años de vida.", "3", "tier_threshold"),
+        ("El equipo de Granada ofrece 30 petaflops.", "30000000000000000", "compute_capacity"),
+        (
+            "El valor de la industria central de Hefei fue de 90 yuanes.",
+            "90",
+            "ai_core_industry_value",
+        ),
+        ("Valencia tiene 340 empresas de inteligencia artificial.", "340", "ai_companies"),
+        ("La firma Alfa ganó 55 millones de euros.", "55000000", "profit"),
+        ("La firma Alfa da trabajo a 220 personas.", "220", "staff"),
+        ("La planta de Lugo creará 220 empleos.", "220", "jobs_created"),
+        ("Los centros de Chile demandarán 900 MW.", "900000000", "power_demand"),
+        ("El plan se articula en siete ejes en Murcia.", "7", "investment_areas"),
+    ],
+)
+def test_measures(text: str, value: str, measure: str) -> None:
+    assert [c.measure for c in claims(text) if c.value == value] == [measure]
