@@ -216,7 +216,8 @@ class Binder:
         found: list[Draft] = []
         for quantity in scene.quantities:
             if quantity.kind in RANKING and not is_quiet(scene.block):
-                found += bind_rank(scene, quantity, drafts, self.previous, self.focus)
+                held = [*drafts, *found]
+                found += bind_rank(scene, quantity, held, self.previous, self.focus)
         return found
 
     def _periods(

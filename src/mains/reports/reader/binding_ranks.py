@@ -21,10 +21,11 @@ from mains.reports.values import BlockKind, Reason, Status
 
 RANKED_GAP_MAX: Final = 6
 LIST_GAP_MAX: Final = 5
+RANK: Final = "rank_"
 FIRST_OF_KIND: Final = "first_of_kind"
 POSSESSED_GAP_MAX: Final = 1
 LIST_MARKS: Final = frozenset(",，、和及与")
-UNRANKED: Final = frozenset({"time", "thresholds"})
+UNRANKED: Final = frozenset({"time", "thresholds", "public_money"})
 
 
 def bind_rank(
@@ -84,20 +85,25 @@ def _ranked(
     before = _before(scene, quantity)
     earlier = [d for d in drafts if _can_rank(scene, d) and d.last <= quantity.first]
     if earlier:
-        yield earlier[-1].measure, None, None
+        yield _base(earlier[-1].measure or ""), None, None
     elif before is not None:
         yield before[1], before[0], None
     elif quantity.kind is QuantityKind.RANK:
         held = [d for d in previous if _can_rank(scene, d)]
         if held:
-            yield held[-1].measure, None, None
+            yield _base(held[-1].measure or ""), None, None
 
 
 def _can_rank(scene: Scene, draft: Draft) -> bool:
     if draft.measure is None or draft.is_neutral or not draft.is_measure_sure:
         return False
-    rule = scene.pack.rules.get(draft.measure)
+    rule = scene.pack.rules.get(_base(draft.measure))
     return rule is not None and not rule.general and rule.family not in UNRANKED
+
+
+def _base(measure: str) -> str:
+    """Return what a rank ranks, and any other measure as it is."""
+    return measure.removeprefix(RANK)
 
 
 def _behind(scene: Scene, quantity: Quantity) -> Iterator[tuple[MeasureCue, str]]:
@@ -195,7 +201,7 @@ def _made(
     accepted = measure is not None and subject is not None and subject.is_clear
     name = None
     if measure is not None:
-        name = measure if measure == FIRST_OF_KIND else f"rank_{measure}"
+        name = measure if measure == FIRST_OF_KIND else f"{RANK}{measure}"
     why = (
         Reason("measure_ranked", f"{measure} is ranked")
         if measure
