@@ -13,10 +13,10 @@ TESTS ?= tests
 RULES = $(shell find src/mains -name rules.py | sort)
 PYTEST = $(BIN)/python -m pytest -p tests.no_skips -n $(WORKERS)
 
-.PHONY: help setup demo up down test test-deep check bench docs lock
+.PHONY: help setup demo up down test test-deep check bench bench-reports docs lock
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
 setup: ## make .venv from requirements.lock (all other targets do this themselves)
 	@PYTHON="$(PYTHON)" tools/setup.sh
@@ -43,6 +43,10 @@ check: setup ## what is checked on every change: format, lint, types, imports, s
 
 bench: setup ## measure, print a table, keep the figures in bench/results
 	@$(BIN)/python -m bench $(ONLY)
+	@$(BIN)/python -m tools.docs write >/dev/null
+
+bench-reports: setup ## how right and how fast reports are read (REPORTS=folder adds texts with gold)
+	@$(BIN)/python -m bench accuracy reports
 	@$(BIN)/python -m tools.docs write >/dev/null
 
 docs: setup ## write docs/reference from the code

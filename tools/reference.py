@@ -52,6 +52,10 @@ SETTINGS: Final = {
 }
 
 
+ACCURACY: Final = "accuracy.json"
+LANGUAGES: Final = ("all", "de", "en", "es", "fr", "it", "nl", "pt", "ru", "zh")
+
+
 def pages() -> Mapping[Path, str]:
     """Return the text of every generated page by its path."""
     return {
@@ -59,6 +63,7 @@ def pages() -> Mapping[Path, str]:
         FOLDER / "errors.md": errors(),
         FOLDER / "http.md": http(),
         FOLDER / "settings.md": settings(),
+        FOLDER / "accuracy.md": accuracy(),
         FOLDER / "speed.md": speed(),
     }
 
@@ -139,6 +144,8 @@ def speed() -> str:
         "table; other machines give other figures. A peer is measured in the same run.",
     ]
     for path in sorted(MEASURED.glob("*.json")):
+        if path.name == ACCURACY:
+            continue
         measured = json.loads(path.read_text(encoding="utf-8"))
         setup = measured["setup"]
         lines += [
@@ -153,6 +160,49 @@ def speed() -> str:
             *(_figure_row(figure) for figure in measured["figures"]),
         ]
     return "\n".join([*lines, ""])
+
+
+def accuracy() -> str:
+    """Return how right the reader of reports is, as `make bench-reports` has measured it."""
+    measured = json.loads((MEASURED / ACCURACY).read_text(encoding="utf-8"))
+    lines = [
+        "# Accuracy",
+        "",
+        NOTE,
+        "",
+        "How right the reader of reports is, as `make bench-reports` measured it last. A figure",
+        "is found where span, value and unit agree with gold; a claim is right where subject,",
+        "measure, bound, modality and period do too, and only accepted claims count. `tuned` are",
+        "the texts that the reader was built on, `held` those that were written and annotated",
+        "before it and never looked at since: they judge. `REPORTS` is a folder that was given.",
+    ]
+    for name, collection in measured["collections"].items():
+        lines += ["", f"## {name}", "", *_accuracy_tables(collection)]
+    return "\n".join([*lines, ""])
+
+
+def _accuracy_tables(collection: dict[str, Any]) -> Iterator[str]:
+    heads = "language figures precision recall F1 accepted right queued".split()
+    heads.insert(-1, "right of all")
+    yield f"| {' | '.join(heads)} |"
+    yield "|---|---|---|---|---|---|---|---|---|"
+    for language, score in collection["languages"].items():
+        values = " | ".join(
+            f"{score[f'value_unit_{part}']:.3f}" for part in ("precision", "recall", "f1")
+        )
+        yield (
+            f"| {language} | {score['figures']} | {values} | {score['accepted']} "
+            f"| {score['tuple_precision']:.3f} | {score['tuple_recall']:.3f} | {score['queued']} |"
+        )
+    if collection["edges"]:
+        yield from ("", "| edges | gold | drawn | both |", "|---|---|---|---|")
+        for kind, edge in collection["edges"].items():
+            yield f"| `{kind}` | {edge['gold']} | {edge['drawn']} | {edge['both']} |"
+    yield from ("", "| F1 of bare values | " + " | ".join(LANGUAGES) + " |")
+    yield "|---" * (len(LANGUAGES) + 1) + "|"
+    for peer, row in collection["peers"].items():
+        cells = (f"{row[code]:.3f}" if code in row else "" for code in LANGUAGES)
+        yield f"| {peer} | {' | '.join(cells)} |"
 
 
 def _figure_row(figure: dict[str, Any]) -> str:
