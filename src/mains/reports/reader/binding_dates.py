@@ -10,7 +10,7 @@ from mains.reports.reader.binding_subjects import SubjectChoice, choose_subject
 from mains.reports.reader.drafts import Draft, subject_reasons
 from mains.reports.reader.figures import PeriodMention
 from mains.reports.reader.focus import Focus
-from mains.reports.reader.governing import scope_at, speaker_of
+from mains.reports.reader.governing import AREAS, scope_at, speaker_of
 from mains.reports.reader.lexicon import Link
 from mains.reports.reader.mentions import EntityMention
 from mains.reports.reader.scene import Scene
@@ -49,7 +49,7 @@ def bind_date(
         )
     if not _is_date_of_something(scene, mention, drafts):
         return None
-    kinds = scene.pack.rules[EVENT_DATE].subjects[:6]
+    kinds = scene.pack.rules[EVENT_DATE].subjects
     subject = choose_subject(
         scene, mention.first, mention.last, kinds, cue=None, focus=focus, family="time"
     )
@@ -59,11 +59,22 @@ def bind_date(
         measure=EVENT_DATE,
         subject=_edition_id(subject.id, mention) if subject else None,
         status=Status.ACCEPTED if _is_clear(subject) else Status.QUEUED,
-        scope=scope_at(scene, mention.first, mention.last, None),
+        scope=scope_at(scene, mention.first, mention.last, None) or _part(scene, mention),
         speaker=speaker_of(scene),
         reasons=tuple(subject_reasons(subject)),
         choice=subject,
     )
+
+
+def _part(scene: Scene, mention: PeriodMention) -> str | None:
+    """Return the part of the event that is named shortly before its date, across a comma."""
+    near = [
+        (scene.distance(end, mention.first), scope)
+        for _, end, scope in scene.mentions.scopes
+        if end <= mention.first and scope not in AREAS
+    ]
+    way, scope = min(near, default=(CUE_WAY_MAX, None))
+    return scope if way < CUE_WAY_MAX else None
 
 
 def _is_clear(subject: SubjectChoice | None) -> bool:

@@ -231,17 +231,18 @@ def _sets(pack: Pack, pairs: Iterable[tuple[str, str]]) -> PhraseMatcher[frozens
         held.setdefault(key, set()).add(measure)
         written.setdefault(key, phrase)
     _widen(held)
-    return PhraseMatcher(
-        [(written[key], frozenset(measures)) for key, measures in held.items()], pack.tokenizer
-    )
+    # Of phrases as long, the first one is found: whole words go before beginnings.
+    ordered = sorted(held, key=lambda key: (key.endswith("*"), -len(key)))
+    return PhraseMatcher([(written[key], frozenset(held[key])) for key in ordered], pack.tokenizer)
 
 
 def _widen(held: dict[str, set[str]]) -> None:
     """Give a word the measures of the shorter beginnings that hold for it too: one match counts."""
-    starts = {key[:-1]: frozenset(held[key]) for key in held if key.endswith("*") and " " not in key}
+    single = [key for key in held if key.endswith("*") and " " not in key]
+    starts = {key[:-1]: frozenset(held[key]) for key in single}
     for key, measures in held.items():
         for start, others in starts.items():
-            if " " not in key and key.startswith(start):
+            if key.startswith(start):
                 measures.update(others)
 
 
