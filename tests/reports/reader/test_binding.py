@@ -221,3 +221,29 @@ def test_every_claim_opens_at_its_span_and_reading_twice_gives_equal_ids() -> No
     assert first == second
     assert all(given.text[c.start : c.end] == c.quote for c in first.claims)
     assert len({claim.id for claim in first.claims}) == len(first.claims)
+
+
+def test_an_organisation_may_be_what_a_date_is_of() -> None:
+    found = claims("Helsing opened on 4 May 2025.", language="en")
+    (claim,) = [c for c in found if c.measure == "event_date"]
+    assert (claim.subject, claim.value) == ("org:helsing", "2025-05-04")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "合肥有310家人工智能企业，数量居全国第三位；初创企业达到88家。",
+        "合肥有310家人工智能企业，数量居全国第三位，初创企业达到88家。",
+    ],
+)
+def test_a_place_never_ranks_what_stands_behind_a_mark(text: str) -> None:
+    found = claims(text, language="zh")
+    (rank,) = [c for c in found if c.unit == "ordinal"]
+    assert rank.measure == "rank_ai_companies"
+
+
+def test_a_measure_is_carried_only_across_the_same_counting_word() -> None:
+    found = claims("合肥有64款备案大模型，签约31个，苏州12款。", language="zh")
+    measures = {c.value: c.measure for c in found if not c.is_neutral}
+    assert measures["64"] == measures["12"] == "registered_models"
+    assert measures["31"] != "registered_models"

@@ -15,6 +15,7 @@ from mains.reports.reader.binding_dates import bind_date, neutral_period
 from mains.reports.reader.binding_measures import (
     MARGIN_MAX,
     MeasureChoice,
+    counting_word,
     measure_choices,
     stands_alone,
     unit_classes,
@@ -163,6 +164,8 @@ class Binder:
         ):
             if draft.measure is None or draft.is_neutral or not draft.is_measure_sure:
                 continue
+            if not _is_counted_alike(scene, quantity, draft):
+                continue
             rule = scene.pack.rules.get(draft.measure)
             if rule is not None and classes & set(rule.units) and not rule.general:
                 return MeasureChoice(draft.measure, score, "carried", draft.cue)
@@ -238,6 +241,13 @@ class Binder:
         if any(not d.is_neutral for d in drafts):
             self.previous = tuple(drafts)
         self.focus.leave(scene, (d.subject for d in figures if d.subject is not None))
+
+
+def _is_counted_alike(scene: Scene, quantity: Quantity, draft: Draft) -> bool:
+    """Whether both numbers have one counting word, unless one has none: 60款 is no 31个."""
+    own = counting_word(scene, quantity.last)
+    other = counting_word(draft.scene, draft.last)
+    return own is None or other is None or own == other
 
 
 def _is_compared(scene: Scene, quantity: Quantity) -> bool:

@@ -110,6 +110,12 @@ def stands_alone(scene: Scene, quantity: Quantity) -> bool:
     return any(clause.first == index for clause in scene.sentence.clauses[1:])
 
 
+def counting_word(scene: Scene, last: int) -> str | None:
+    """Return the classifier right behind a number, or the one that ends the number's span."""
+    tokens, classifiers = scene.sentence.tokens, scene.pack.grammar.numbers.classifiers
+    return next((t.text for t in tokens[last - 1 : last + 1] if t.text in classifiers), None)
+
+
 def ends_at_mark(scene: Scene, quantity: Quantity, noun: int) -> bool:
     """Whether a mark right behind the number and its classifier divides it from the noun.
 
@@ -219,6 +225,8 @@ def _slot(
         return "behind", 4.0 - gap
     gap = scene.distance(cue.last, quantity.first)
     blocked = 1.0 if _has_figure_between(scene, cue.last, quantity.first) else 0.0
+    if is_count and _is_counted_otherwise(scene, quantity, cue):
+        return None, 0.0
     if counted:
         # Something is counted that no pack knows: an earlier noun would be a guess.
         return "governing", 3.5 - gap - blocked
@@ -230,6 +238,19 @@ def _slot(
 def _is_counted(scene: Scene, cue: MeasureCue) -> bool:
     """Whether a number right before the noun counts it: 250 employees get vouchers of 10,000."""
     return any(q.kind is QuantityKind.COUNT and q.last == cue.first for q in scene.quantities)
+
+
+def _is_counted_otherwise(scene: Scene, quantity: Quantity, cue: MeasureCue) -> bool:
+    """Whether the noun is counted right before with another counting word: 60款机器人，31个."""
+    own = counting_word(scene, quantity.last)
+    if own is None:
+        return False
+    others = (counting_word(scene, q.last) for q in scene.quantities if _counts(q, cue))
+    return any(other is not None and other != own for other in others)
+
+
+def _counts(quantity: Quantity, cue: MeasureCue) -> bool:
+    return quantity.kind is QuantityKind.COUNT and 0 <= cue.first - quantity.last <= 1
 
 
 def _is_beyond(scene: Scene, end: int, cue: MeasureCue) -> bool:

@@ -16,7 +16,7 @@ from mains.reports.reader.focus import Focus
 from mains.reports.reader.governing import AREAS, WIDE, area_of, speaker_of
 from mains.reports.reader.lexicon import Role
 from mains.reports.reader.mentions import Known, MeasureCue
-from mains.reports.reader.scene import Scene
+from mains.reports.reader.scene import ENDING_MARKS, Scene
 from mains.reports.values import BlockKind, Reason, Status
 
 RANKED_GAP_MAX: Final = 6
@@ -25,6 +25,7 @@ RANK: Final = "rank_"
 FIRST_OF_KIND: Final = "first_of_kind"
 POSSESSED_GAP_MAX: Final = 1
 LIST_MARKS: Final = frozenset(",，、和及与")
+LIST_ONLY: Final = frozenset("、")
 UNRANKED: Final = frozenset({"time", "thresholds", "public_money"})
 
 
@@ -116,6 +117,8 @@ def _behind(scene: Scene, quantity: Quantity) -> Iterator[tuple[MeasureCue, str]
             gap = 0
         else:
             gap = cue.first - end if end > quantity.last else _clause_gap(scene, end, cue.first)
+        if _is_divided(scene, quantity.last, cue.first):
+            return
         if gap > reach or any(i in scene.figure_tokens for i in range(end, cue.first)):
             return
         if end > quantity.last and not _is_listed(scene, end, cue.first):
@@ -124,6 +127,18 @@ def _behind(scene: Scene, quantity: Quantity) -> Iterator[tuple[MeasureCue, str]
         if measure is not None:
             yield cue, measure
             end, reach = cue.last, LIST_GAP_MAX
+
+
+def _is_divided(scene: Scene, end: int, first: int) -> bool:
+    """Whether a mark ends what the rank ranks: a semicolon, with classifiers any but a list's.
+
+    Scripts that count with classifiers name what is ranked before the place: 数量居首位，...
+    """
+    if scene.is_between_strong(end, first):
+        return True
+    marks = ENDING_MARKS - LIST_ONLY
+    has_classifiers = bool(scene.pack.grammar.numbers.classifiers)
+    return has_classifiers and any(t.text in marks for t in scene.sentence.tokens[end:first])
 
 
 def _is_listed(scene: Scene, end: int, first: int) -> bool:
