@@ -28,6 +28,8 @@ GAP_TOKENS_MAX: Final = 3
 EXPANSIONS_MAX: Final = 512
 STARTS_MAX: Final = 4_096
 
+NOTATION: Final = re.compile(r"[|?(){}]|\.\.\.")
+
 Payload = TypeVar("Payload")
 Slots = Mapping[str, Mapping[int, int]]
 """By slot's name: the token index at which a filling begins, and the index after its end."""
@@ -255,6 +257,9 @@ def _suffix(node: _Node, stem: str) -> _Node:
 
 def _expand(phrase: str, tokenizer: Tokenizer) -> list[tuple[_Atom, ...]]:
     """Return the phrase's plain sequences of atoms, alternatives and options multiplied out."""
+    if NOTATION.search(phrase) is None:
+        # Names and single words, which are most phrases, need no multiplying.
+        return [tuple(atom for word in phrase.split() for atom in _atoms(word, tokenizer))]
     sequences: list[tuple[_Atom, ...]] = [()]
     for optional, alternatives in _elements(phrase):
         ways: list[tuple[_Atom, ...]] = [()] if optional else []

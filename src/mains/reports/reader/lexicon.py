@@ -71,7 +71,7 @@ class Lexicon:
     excludes: PhraseMatcher[frozenset[str]]
     names: PhraseMatcher[tuple[Called, ...]]
     families: dict[str, Called]
-    """Names of one word by how they are written, for versions in one word with them."""
+    """Models by their names of one word, which versions are written together with."""
     kinds: PhraseMatcher[str]
     """Nouns of kinds beside a name: the startup X."""
     tails: PhraseMatcher[str]
@@ -106,12 +106,7 @@ def lexicon(pack: Pack) -> Lexicon:
         needs=_sets(pack, ((p, m) for m, w in words.measures.items() for p in w.needs)),
         excludes=_sets(pack, ((p, m) for m, w in words.measures.items() for p in w.excludes)),
         names=_together(pack, _called(pack)),
-        families={
-            name: Called(entity.id, entity.kind, capital=True, adjective=False)
-            for entity in pack.entities
-            for name in pack.names_of(entity)
-            if name[0].isupper() and " " not in name
-        },
+        families=_families(pack),
         tails=matcher(_by_kind(pack.names.tails)),
         common=frozenset(
             pack.tokenizer.normalise(word)
@@ -132,6 +127,17 @@ def lexicon(pack: Pack) -> Lexicon:
         ),
         scopes=matcher((p, scope) for scope, held in words.scopes.items() for p in held),
     )
+
+
+def _families(pack: Pack) -> dict[str, Called]:
+    """Return the models by their names of one word, which versions are written together with."""
+    return {
+        name: Called(entity.id, entity.kind, capital=True, adjective=False)
+        for entity in pack.entities
+        if entity.kind == "model"
+        for name in pack.names_of(entity)
+        if name[0].isupper() and " " not in name
+    }
 
 
 def _counting(pack: Pack) -> frozenset[str]:

@@ -181,8 +181,7 @@ def _family(token: Token, words: Lexicon) -> Called | None:
     letters = token.text.rstrip("0123456789")
     if not letters or letters == token.text or not letters[0].isalpha():
         return None
-    held = words.families.get(letters)
-    return held if held is not None and held.kind == "model" else None
+    return words.families.get(letters)
 
 
 def _extended(
