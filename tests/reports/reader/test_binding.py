@@ -247,3 +247,9 @@ def test_a_measure_is_carried_only_across_the_same_counting_word() -> None:
     measures = {c.value: c.measure for c in found if not c.is_neutral}
     assert measures["64"] == measures["12"] == "registered_models"
     assert measures["31"] != "registered_models"
+
+
+def test_a_date_behind_the_verb_of_an_event_is_its_date_though_a_figure_stands_before() -> None:
+    found = claims("The 90-megawatt Helsing site opened in March 2025.", language="en")
+    dates = {c.value for c in found if c.measure == "event_date"}
+    assert dates == {"2025-03"}

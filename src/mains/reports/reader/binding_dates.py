@@ -11,7 +11,7 @@ from mains.reports.reader.drafts import Draft, subject_reasons
 from mains.reports.reader.figures import PeriodMention
 from mains.reports.reader.focus import Focus
 from mains.reports.reader.governing import AREAS, scope_at, speaker_of
-from mains.reports.reader.lexicon import Link
+from mains.reports.reader.lexicon import Link, Role
 from mains.reports.reader.mentions import EntityMention
 from mains.reports.reader.scene import Scene
 from mains.reports.values import Reason, Status
@@ -20,6 +20,7 @@ EVENT_DATE: Final = "event_date"
 YEAR: Final = re.compile(r"\d{4}")
 EDITION_GAP_MAX: Final = 2
 CUE_WAY_MAX: Final = 2.5
+VERB_WAY_MAX: Final = 0.5
 
 
 def neutral_period(scene: Scene, mention: PeriodMention) -> Draft:
@@ -110,12 +111,29 @@ def _is_date_of_something(scene: Scene, mention: PeriodMention, drafts: Sequence
     if period is None or YEAR.fullmatch(period.partition("/")[0]):
         return False
     clause = scene.clause(mention.first)
-    if any(not d.is_neutral and scene.clause(d.first) == clause for d in drafts):
-        return False
+    beside = [d for d in drafts if not d.is_neutral and scene.clause(d.first) == clause]
+    if beside:
+        return _has_verb_between(scene, mention, beside)
     return any(
         naming.measure == EVENT_DATE
         and min(scene.distance(cue.last, mention.first), scene.distance(mention.last, cue.first))
         <= CUE_WAY_MAX
+        for cue in scene.mentions.measures
+        for naming in cue.namings
+    )
+
+
+def _has_verb_between(scene: Scene, mention: PeriodMention, figures: Sequence[Draft]) -> bool:
+    """Whether a verb of an event stands right before the date, behind the clause's figures.
+
+    "The 80-megawatt site goes live in March 2026": the date is the verb's, not the figure's.
+    """
+    return any(
+        naming.measure == EVENT_DATE
+        and naming.role is Role.VERB
+        and cue.last <= mention.first
+        and scene.distance(cue.last, mention.first) <= VERB_WAY_MAX
+        and all(figure.last <= cue.first for figure in figures)
         for cue in scene.mentions.measures
         for naming in cue.namings
     )
