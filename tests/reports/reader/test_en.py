@@ -1,4 +1,4 @@
-"""English: figures behind hyphens, levels of a change, look-alikes of measures; in our own words."""
+"""English: figures behind hyphens, levels of a change, look-alikes; text in our own words."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def read_one(text: str, value: str) -> Claim:
         ("Siemens sold $2 billion of convertible bonds.", "2000000000", "bond_amount"),
         ("Siemens made a net loss of $2 billion.", "2000000000", "profit"),
         ("Siemens had revenue of $2 billion.", "2000000000", "revenue"),
-        ("Shares of Siemens slipped 2.4% in early trading.", "2.4", "share_price_change"),
+        ("Shares of Siemens gained 2.4% in early trading.", "2.4", "share_price_change"),
         ("Siemens holds a market share of 24 percent.", "24", "market_share"),
         ("Leeds set up a £70m AI fund.", "70000000", "fund_size"),
         ("AI could add £70bn to Britain's GDP.", "70000000000", "ai_gdp_contribution"),
@@ -94,3 +94,15 @@ def test_second_only_to_is_a_place() -> None:
     text = "Leeds has 64 AI start-ups, second only to London."
     (rank,) = [claim for claim in figures(text) if claim.unit == "ordinal"]
     assert (rank.value, rank.measure) == ("2", "rank_ai_startups")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("Shares of Siemens slipped 2.4% in early trading.", "-2.4"),
+        ("Venture funding in Leeds was down 12 percent on the year.", "-12"),
+        ("Venture funding in Leeds rose 12 percent on the year.", "12"),
+    ],
+)
+def test_a_fall_is_a_value_below_zero(text: str, value: str) -> None:
+    assert [claim.value for claim in figures(text)] == [value]

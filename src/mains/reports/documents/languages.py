@@ -39,7 +39,9 @@ def _block_language(text: str, main: str | None) -> str | None:
     sample = text[:BLOCK_CHARACTERS]
     if _letters(sample) < LETTERS_MIN:
         return main
-    return _detect(sample, SURE if main is not None else LIKELY) or main
+    found = _detect(sample, SURE if main is not None else LIKELY) or main
+    # A heading full of names may pass for any language: one that has no pack proves nothing.
+    return found if main is None or found in languages() or len(text) >= BLOCK_CHARACTERS else main
 
 
 def _sample(texts: Sequence[str]) -> str:

@@ -499,6 +499,8 @@ class MeasureRule(Closed):
     """Only the noun counted names it: a country that is named in passing covers nothing."""
     rank_only: bool = False
     """The noun is ranked, never counted."""
+    signed: bool = False
+    """A fall is a value below zero."""
     general: bool = False
     """The last choice: any more specific measure of the clause comes first."""
     time: Time = "level"

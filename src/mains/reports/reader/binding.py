@@ -16,6 +16,7 @@ from mains.reports.reader.binding_measures import (
     MARGIN_MAX,
     MeasureChoice,
     counting_word,
+    falls,
     measure_choices,
     stands_alone,
     unit_classes,
@@ -201,6 +202,8 @@ class Binder:
         if scene.block is BlockKind.TITLE:
             general = measure is not None and scene.pack.rules[measure.measure].general
             scope = _headlined(scope, general=general)
+        if measure and scene.pack.rules[measure.measure].signed and falls(scene, quantity):
+            quantity = replace(quantity, value=-quantity.value)
         return Draft.of(
             scene,
             quantity,

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from mains.reports.packs import TokenKind
+from mains.reports.packs import Pack, PhraseMatcher, TokenKind
 from mains.reports.reader.figures import Quantity, QuantityKind
 from mains.reports.reader.lexicon import Link, Naming, Role
 from mains.reports.reader.mentions import MeasureCue
@@ -53,6 +53,8 @@ NEEDS_NEAR: Final = 4.0
 NOT_HERE: Final = 0.3
 """What a noun loses whose confirming word stands in another paragraph."""
 MARGIN_MAX: Final = 3.0
+FALL_BEFORE_MAX: Final = 4
+FALL_BEHIND_MAX: Final = 2
 COUNTED_BY_ANOTHER: Final = 2.0
 
 
@@ -362,6 +364,31 @@ def _confirmed(scene: Scene, measure: str, cue: MeasureCue) -> float | None:
     if not ways:
         return None
     return max(0.3, 1.2 - min(ways) / NEEDS_NEAR)
+
+
+def falls(scene: Scene, quantity: Quantity) -> bool:
+    """Whether a word of falling governs the change: down 38%, a 12% drop."""
+    if quantity.kind not in (QuantityKind.PERCENT, QuantityKind.POINTS) or quantity.value < 0:
+        return False
+    matcher, tokens = scene.pack.derive(_falling), scene.sentence.tokens
+    clause = scene.clause(quantity.last - 1)
+    for first in range(max(0, quantity.first - FALL_BEFORE_MAX), quantity.number_first):
+        match = matcher.match(tokens, first)
+        if match is None or match.last > quantity.number_first or scene.clause(first) != clause:
+            continue
+        if not any(match.last <= q.first < quantity.first for q in scene.quantities):
+            return True
+    behind = range(quantity.last, min(len(tokens), quantity.last + FALL_BEHIND_MAX))
+    return any(
+        matcher.match(tokens, first) is not None and scene.clause(first) == clause
+        for first in behind
+        if not any(quantity.last <= q.first <= first for q in scene.quantities)
+    )
+
+
+def _falling(pack: Pack) -> PhraseMatcher[bool]:
+    words = pack.grammar.change.get("fall", ())
+    return PhraseMatcher([(phrase, True) for phrase in words], pack.tokenizer)
 
 
 def is_limit(quantity: Quantity) -> bool:
