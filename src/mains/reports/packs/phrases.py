@@ -124,14 +124,16 @@ class PhraseMatcher(Generic[Payload]):
     ) -> list[Match[Payload]]:
         """Return the longest match at each place, left to right; by default without overlaps."""
         found: list[Match[Payload]] = []
-        known, end, held = self._first, 0, slots or {}
+        known, end, held = self._first.get, 0, slots or {}
         filled = {index for name in self._root.slots for index in held.get(name, ())}
         for index, token in enumerate(tokens):
             # Most tokens end the search here, which is what makes a reader fast.
-            starts = known.get(token.norm)
+            starts = known(token.norm)
             if starts is None:
                 starts = self._starts(token)
-            if index < end or not (starts or index in filled):
+            if not starts and (not filled or index not in filled):
+                continue
+            if index < end:
                 continue
             match = self._longest(tokens, index, held, starts)
             if match is not None:
@@ -154,6 +156,10 @@ class PhraseMatcher(Generic[Payload]):
     def _longest(
         self, tokens: Sequence[Token], index: int, slots: Slots, starts: Sequence[_Node]
     ) -> Match[Payload] | None:
+        if len(starts) == 1 and not self._root.slots:
+            (node,) = starts
+            if node.is_leaf and node.final is not None:
+                return Match(index, index + 1, self._payloads[node.final], node.final)
         best: tuple[int, int, _Filled] | None = None
         for last, order, filled in self._walk(tokens, index, slots, starts):
             if best is None or last > best[0] or (last == best[0] and order < best[1]):
