@@ -1,0 +1,57 @@
+"""Names that no pack knows, and what a document remembers of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from mains.reports.documents import open_document
+from mains.reports.packs import load_pack
+from mains.reports.reader.mentions import mentions
+from mains.reports.reader.recalling import recalled
+from mains.reports.reader.text import sentences
+
+
+def ids(text: str, language: str) -> list[str]:
+    """Return what each sentence names, in the order of the text."""
+    pack = load_pack(language)
+    document = open_document(text.encode(), name="report.txt")
+    held = sentences(document.text, 0, len(document.text), language)
+    parts = [(sentence, pack, mentions(sentence, pack)) for sentence in held]
+    return [m.id for found in recalled(parts) for m in found.entities if m.id is not None]
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "expected"),
+    [
+        ("en", "The city backs the start-up Quellborn with a grant.", "org:quellborn"),
+        ("fr", "La région soutient la start-up Quellborn.", "org:quellborn"),
+        ("it", "La regione sostiene la startup Quellborn.", "org:quellborn"),
+        ("de", "Das Land fördert das Unternehmen Quellborn.", "org:quellborn"),
+        ("ru", "Город поддержал компанию «Кварта».", "org:kvarta"),
+        ("zh", "市政府支持Quellborn公司。", "org:quellborn"),
+        ("en", "They bought Quellborn Inc last year.", "org:quellborn"),
+        ("en", "The maker released Mistral Small 3.2 in June.", "model:mistral-small-3-2"),
+        ("en", "Researchers compared it with Qwen3 in May.", "model:qwen3"),
+        ("es", "DeepSeek publicó su modelo R1 en enero.", "model:deepseek-r1"),
+        ("en", "Guests came to WAIC 2026 in July.", "event:waic-2026"),
+        ("zh", "2026世界人工智能大会在上海举行。", "event:waic-2026"),
+        ("en", "Dongguan compute vouchers are popular.", "programme:dongguan-compute-vouchers"),
+        ("fr", "Le centre de données de Diamniadio grandit.", "platform:diamniadio-data-centre"),
+    ],
+)
+def test_a_name_is_found_by_what_stands_beside_it(language: str, text: str, expected: str) -> None:
+    assert expected in ids(text, language)
+
+
+def test_a_name_once_introduced_is_found_at_the_head_of_a_sentence() -> None:
+    text = "The city backs the start-up Quellborn Systems. Quellborn has 40 staff."
+    assert ids(text, "en").count("org:quellborn-systems") == 2
+
+
+def test_an_abbreviation_in_brackets_is_the_name_before_it() -> None:
+    text = "The firm Quellborn Systems (QBS) was founded here. Last year QBS hired 40 people."
+    assert ids(text, "en").count("org:quellborn-systems") == 3
+
+
+def test_abbreviations_of_the_field_are_no_names() -> None:
+    assert ids("The company AI teams need has GPUs.", "en") == []
