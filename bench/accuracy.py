@@ -31,6 +31,7 @@ TEXTS: Final = Path("tests/reports/texts")
 PEERS: Final = Path(__file__).parent / "peers"
 PEERS_ENVIRONMENT: Final = Path(".mains/peers")
 PEERS_SECONDS_MAX: Final = 600
+SERIES: Final = re.compile(r"^(?:([a-z]{2}-\d)\d|.*)\.txt$")
 PLAIN_NUMBER: Final = re.compile(r"\d[\d.,]*\d|\d")
 
 
@@ -116,10 +117,17 @@ def per_language(
 def edge_scores(
     collection: Collection, claims: Sequence[Claim], lines: Sequence[Line]
 ) -> dict[str, EdgeScore]:
-    """Score the edges that reconciling draws between the claims that were read."""
+    """Score the edges that reconciling draws between the claims that were read.
+
+    Gold relates the texts of one writing alone (a language, its first or its second series), whose
+    invented figures know of each other; each such group is reconciled by itself.
+    """
     if not collection.wanted:
         return {}
-    drawn = [asdict(edge) for edge in edges(claims, {})]
+    groups: defaultdict[str, list[Claim]] = defaultdict(list)
+    for claim in claims:
+        groups[SERIES.sub(r"\1", claim.doc)].append(claim)
+    drawn = [asdict(edge) for group in groups.values() for edge in edges(group, {})]
     return scoring.score_edges(collection.gold, lines, drawn, collection.wanted)
 
 

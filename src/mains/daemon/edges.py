@@ -2,8 +2,8 @@
 
     python -m mains.daemon.edges CLAIMS.jsonl
 
-reads claims in the exchange format, as `mains read --jsonl` prints them (`-` is standard input), and
-prints one JSON object an edge: id, a, b, relation, reason.
+reads claims in the exchange format, as `mains read --jsonl` prints them (`-` is standard input),
+and prints one JSON object an edge: id, a, b, relation, reason.
 """
 
 from __future__ import annotations

@@ -123,7 +123,8 @@ def test_a_promotional_tail_is_kept_apart_and_the_headlines_behind_it_are_links(
 
 
 def test_a_headline_quoted_behind_the_article_is_its_title() -> None:
-    note = "The story “Alder in bloom: 40 models, 900 firms and a new port” was written by our desk."
+    headline = "Alder in bloom: 40 models, 900 firms and a new port"
+    note = f"The story “{headline}” was written by our desk."
     document = opened(f"{ENGLISH}\n{ENGLISH}\n{note}\nSubscribe to our newsletter\n")
     assert [block.kind for block in document.blocks][2] is BlockKind.TITLE
     assert document.title == "Alder in bloom: 40 models, 900 firms and a new port"

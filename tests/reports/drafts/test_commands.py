@@ -13,6 +13,7 @@ from tests.reports.test_commands import Served
 from tests.reports.test_commands import served as served
 
 TEXT = (
+    "Vales de computação para o setor\n\n"
     "Hefei vai conceder vales de computação no valor de até 20 milhões de yuans a empresas de "
     "software e universidades.\n"
 )
@@ -20,7 +21,7 @@ FILLS = (
     *("name=compute-2026", "title=Compute vouchers", "limit_is=pot", "rate=50 %"),
     *("cap_per_organisation=none", "eligible=firm,university", "time_zone=Asia/Shanghai"),
     *("valid_from=2026-01-01", "valid_until=2027-12-31", "sites=any", "resources=any"),
-    *("voucher_days=365", "tranche=none"),
+    *("voucher_days=365", "tranche=none", "authority=city:hefei"),
 )
 OFFICER = ("--context", "officer")
 

@@ -433,7 +433,7 @@ class MeasureWords(Closed):
     nouns: Phrases = ()
     """What is counted or valued: these name the measure by themselves."""
     heads: Phrases = ()
-    """Nouns that name it only beside one of `needs`; without `needs`, only if nothing better does."""
+    """Nouns that name it only beside one of `needs`; without `needs`, if nothing better does."""
     verbs: Phrases = ()
     """Verbs that name the measure (raised)."""
     needs: Phrases = ()

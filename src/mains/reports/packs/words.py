@@ -3,8 +3,8 @@
 A token is a word (letters, marks and digits after letters: "R1", "H100"), a number with its inner
 separators ("2.400", "1 000", "25,3"), one character of a script without spaces, or one other
 character. A number before letters is a token of its own ("5G", "1.2bn", "25MW"), and so is a
-currency code before digits ("RMB450"). Where a language writes magnitudes against the digits, a name
-before them is one too ("OpenAI300亿").
+currency code before digits ("RMB450"). Where a language writes magnitudes against the digits, a
+name before them is one too ("OpenAI300亿").
 """
 
 from __future__ import annotations

@@ -108,8 +108,7 @@ def _relation(
     if figure is not None:
         notes.append(f"figure {figure.id}")
     weak = block is BlockKind.RELATED or (
-        (found.subject.by == "dropped"
-        and found.subject.id is None)
+        (found.subject.by == "dropped" and found.subject.id is None)
         or LOOKS in (found.subject.by, found.object.by)
     )
     return Relation(
