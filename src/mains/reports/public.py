@@ -18,15 +18,11 @@ from mains.reports.exports.cited import Cited, Source
 from mains.reports.reader.text import sentences
 from mains.reports.reconcile.facts import DocumentFacts
 from mains.reports.reconcile.views import View, view
+from mains.reports.rows import claim_of
 from mains.reports.values import (
-    BlockKind,
-    Bound,
     Claim,
     Edge,
     EdgeKind,
-    Modality,
-    Reason,
-    Status,
 )
 
 FACETS_MAX: Final = 200
@@ -304,29 +300,8 @@ def _view(subject_id: str, measure: str, own: Sequence[Shown], between: Sequence
 
 
 def _shown(row: Mapping[str, Any]) -> Shown:
-    claim = Claim(
-        id=row["id"],
-        doc=row["document_id"],
-        start=row["span_start"],
-        end=row["span_end"],
-        quote=row["quote"],
-        subject=row["subject"],
-        measure=row["measure"],
-        scope=row["scope"],
-        value=row["value"],
-        unit=row["unit"],
-        bound=Bound(row["bound"]),
-        modality=Modality(row["modality"]),
-        period=row["period"],
-        speaker=row["speaker"],
-        pair=row["pair"],
-        status=Status(row["status"]),
-        language=row["language"],
-        block=BlockKind(row["block"]),
-        reasons=tuple(Reason(each["code"], each["text"]) for each in row["reasons"]),
-    )
     return Shown(
-        claim=claim,
+        claim=claim_of(row),
         sentence=row["sentence"],
         mark_start=row["span_start"] - row["sentence_start"],
         mark_end=row["span_end"] - row["sentence_start"],

@@ -20,8 +20,8 @@ from mains.reports.drafts.values import (
     Statement,
 )
 from mains.reports.packs.loader import entities
-from mains.reports.rows import Row, claim_of
-from mains.reports.values import Claim, Modality, Relation, Status
+from mains.reports.rows import Row, claim_of, relation_of
+from mains.reports.values import Claim, Status
 from mains.wire.drafts import DraftEventView, DraftView, FieldView, StatementView
 
 QUERIES: Final = Queries.load(__package__, "queries.sql")
@@ -116,24 +116,6 @@ def event_view(row: Row) -> DraftEventView:
         organisation=row["organisation"],
         signed=row["signed"],
         happened_at=row["happened_at"],
-    )
-
-
-def relation_of(row: Row) -> Relation:
-    """Return a relation; `doc` is its document's id."""
-    return Relation(
-        id=row["id"],
-        doc=row["document_id"],
-        start=row["span_start"],
-        end=row["span_end"],
-        quote=row["quote"],
-        subject=row["subject"],
-        predicate=row["predicate"],
-        object=row["object"],
-        modality=Modality(row["modality"]),
-        note=row["note"],
-        status=Status(row["status"]),
-        language=row["language"],
     )
 
 

@@ -27,11 +27,10 @@ from mains.reports.drafts.loading import (
     Loaded,
     event_view,
     load,
-    relation_of,
     view,
 )
 from mains.reports.drafts.values import DraftKind, DraftState, Opening, Origin, Placing
-from mains.reports.rows import Row, claim_of
+from mains.reports.rows import Row, claim_of, relation_of
 from mains.wire import dsse
 from mains.wire.drafts import DRAFT_TYPE, DraftDetail, DraftEvent, DraftPage, SignedDraft
 from mains.wire.dsse import SigningKey

@@ -16,7 +16,6 @@ from mains.reports.reader.figures import Quantity, QuantityKind
 from mains.reports.reader.lexicon import Link, Naming, Role
 from mains.reports.reader.mentions import MeasureCue
 from mains.reports.reader.scene import ENDING_MARKS, Scene
-from mains.reports.values import Bound
 
 UNIT_CLASSES: Final = {
     QuantityKind.COUNT: frozenset({"count", "number"}),
@@ -389,8 +388,3 @@ def falls(scene: Scene, quantity: Quantity) -> bool:
 def _falling(pack: Pack) -> PhraseMatcher[bool]:
     words = pack.grammar.change.get("fall", ())
     return PhraseMatcher([(phrase, True) for phrase in words], pack.tokenizer)
-
-
-def is_limit(quantity: Quantity) -> bool:
-    """Whether the bound says that the figure is a limit."""
-    return quantity.bound in (Bound.UP_TO, Bound.AT_MOST)

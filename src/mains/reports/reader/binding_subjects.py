@@ -30,7 +30,6 @@ ALIKE: Final = (
     frozenset({"programme", "plan"}),
     frozenset({"event"}),
 )
-MAIN_WAY_MAX: Final = 3.2
 OPENING_WORDS_MAX: Final = 3
 SEAT_GAP_MAX: Final = 3
 LIST_GAP_MAX: Final = 3
