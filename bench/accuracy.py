@@ -240,7 +240,7 @@ def make_environment(python: Path) -> None:
     locked = PEERS / "requirements.lock"
     subprocess.run([sys.executable, "-m", "venv", "--clear", PEERS_ENVIRONMENT], check=True)
     subprocess.run(
-        [python, "-m", "pip", "install", "-qq", "--require-hashes", "-r", locked],
+        [python, "-m", "pip", "install", "-qq", "--no-deps", "--require-hashes", "-r", locked],
         check=True,
     )
 

@@ -31,6 +31,7 @@ fi
 rm -f "$stamp"
 # Twice quiet: mirrors without a package are no news, errors still show.
 pip=(.venv/bin/python -m pip install -qq --disable-pip-version-check)
-"${pip[@]}" --require-hashes --requirement requirements.lock
+# The lock names everything, so nothing is left to resolve: older pips look past it for what has extras.
+"${pip[@]}" --no-deps --require-hashes --requirement requirements.lock
 "${pip[@]}" --no-deps --no-build-isolation --editable .
 printf '%s\n' "$wanted" >"$stamp"
