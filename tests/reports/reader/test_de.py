@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mains.reports.values import Bound, Claim
-from tests.reports.reader.test_binding import claims
+from tests.reports.reader.builders import claims
 
 
 def read_one(text: str, value: str) -> Claim:

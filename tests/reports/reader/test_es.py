@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-
 import pytest
 
-from mains.reports.documents import Block, Document
-from mains.reports.reader.reader import read
-from mains.reports.values import BlockKind, Bound, Claim
+from mains.reports.values import Bound, Claim
+from tests.reports.reader.builders import figures
 
 
 def claims(*paragraphs: str) -> list[Claim]:
-    text = "\n".join(paragraphs)
-    blocks, at = [], 0
-    for line in paragraphs:
-        blocks.append(Block(kind=BlockKind.BODY, language="es", start=at, end=at + len(line)))
-        at += len(line) + 1
-    document = Document(
-        name="report.txt",
-        sha256=hashlib.sha256(text.encode()).hexdigest(),
-        text=text,
-        blocks=tuple(blocks),
-    )
-    return [claim for claim in read(document).claims if not claim.is_neutral]
+    return figures(*paragraphs, language="es")
 
 
 @pytest.mark.parametrize(

@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-
 import pytest
 
-from mains.reports.documents import Block, Document
-from mains.reports.reader.reader import read
-from mains.reports.values import BlockKind, Bound, Claim
+from mains.reports.values import Bound, Claim
+from tests.reports.reader.builders import figures
 
 
-def claims(text: str) -> list[Claim]:
-    block = Block(kind=BlockKind.BODY, language="it", start=0, end=len(text))
-    document = Document(
-        name="report.txt",
-        sha256=hashlib.sha256(text.encode()).hexdigest(),
-        text=text,
-        blocks=(block,),
-    )
-    return [claim for claim in read(document).claims if not claim.is_neutral]
+def claims(*paragraphs: str) -> list[Claim]:
+    return figures(*paragraphs, language="it")
 
 
 @pytest.mark.parametrize(

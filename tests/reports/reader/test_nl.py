@@ -7,7 +7,7 @@ import pytest
 from mains.reports.documents import open_document
 from mains.reports.reader.reader import read
 from mains.reports.values import Bound, Claim, Modality
-from tests.reports.reader.test_binding import claims
+from tests.reports.reader.builders import claims
 
 
 def read_one(text: str, value: str) -> Claim:
