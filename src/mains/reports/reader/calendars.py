@@ -16,10 +16,12 @@ from typing import Final
 
 from mains.reports.reader.figures import PeriodMention
 from mains.reports.reader.modality import modality_at, period_end, period_start
+from mains.reports.reader.periods import DAY_ALONE
 from mains.reports.reader.scene import Scene
 from mains.reports.values import BlockKind
 
 DAY: Final = re.compile(r"(\d{4}|-)-\d{2}-\d{2}")
+DAY_OR_MONTH: Final = re.compile(r"\d{4}-\d{2}(-\d{2})?")
 FULL_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 DATELINE_SENTENCES_MAX: Final = 4
 SHIFTED: Final = re.compile(r"\{year([+-]\d+)?\}")
@@ -78,6 +80,8 @@ class Calendar:
         self, scene: Scene, mention: PeriodMention, held: Sequence[PeriodMention]
     ) -> PeriodMention:
         """Return the date in the year named beside it, else in the nearest past or future."""
+        if (mention.period or "").startswith(DAY_ALONE):
+            return self._with_month(mention)
         ahead = modality_at(scene, mention.first, mention.last) is not None
         years = [m.year for m in held if m.year is not None]
         if self.anchor is None:
@@ -89,6 +93,17 @@ class Calendar:
         if years:
             return mention.completed(years[-1])
         return self._nearest(mention, ahead=ahead)
+
+    def _with_month(self, mention: PeriodMention) -> PeriodMention:
+        """Return a day in the month named last, else the last such day up to the document's."""
+        day = (mention.period or "")[len(DAY_ALONE) :]
+        if self._last is not None and DAY_OR_MONTH.fullmatch(self._last):
+            month = self._last[:7]
+        elif self.anchor is not None:
+            month = _month(self.anchor, -1 if day > self.anchor[8:] else 0)
+        else:
+            return mention
+        return replace(mention, period=f"{month}-{day}", relative=None, reason=None)
 
     def _nearest(self, mention: PeriodMention, *, ahead: bool) -> PeriodMention:
         """Return the date in the year that brings it nearest to the document's day.
