@@ -361,6 +361,8 @@ class Names(Closed):
     """Stems that follow a number in one word and make a name (jahresplan)."""
     common: Phrases = ()
     """Abbreviations in capitals that are no names of anything: AI, GPU, SME."""
+    openers: Phrases = ()
+    """Articles and other small words that a sentence begins with in capitals, and no name: The."""
     letters: dict[str, str] = {}
     """Latin letters for those of the language's script, by which slugs of names are made."""
 

@@ -13,9 +13,10 @@ from itertools import pairwise
 from typing import Final
 
 from mains.reports.packs import Pack
-from mains.reports.reader.focus import PLACES, Focus, Topic
+from mains.reports.reader.focus import Focus, Topic
 from mains.reports.reader.lexicon import Link
 from mains.reports.reader.mentions import EntityMention, Known, MeasureCue
+from mains.reports.reader.named import PLACES, as_kind
 from mains.reports.reader.scene import Scene
 from mains.reports.reader.weights import Features, shares, total, weights
 from mains.reports.values import BlockKind
@@ -81,8 +82,8 @@ def choose_subject(
         return listed
     held = [
         _weigh(scene, first, last, mention, cue, is_rank=is_rank)
-        for mention in scene.entities
-        if mention.id is not None and mention.kind in kinds
+        for named in scene.entities
+        if (mention := as_kind(named, kinds)) is not None and mention.id is not None
     ]
     is_first_near = any(_is_like(choice.id, kinds[0]) for choice in held)
     held += _holders(scene, first, last, cue, kinds, is_rank=is_rank)

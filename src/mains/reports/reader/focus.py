@@ -11,12 +11,13 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from mains.reports.packs import Token
 from mains.reports.reader.lexicon import Link
 from mains.reports.reader.mentions import EntityMention, Known
+from mains.reports.reader.named import PLACES, as_kind, name_of
 from mains.reports.reader.scene import Scene
 from mains.reports.values import BlockKind
 
-PLACES: Final = frozenset({"city", "region", "country", "union"})
 STAND_IN_KINDS: Final = {
     "org": ("org", "platform"),
     "programme": ("programme", "plan"),
@@ -55,11 +56,14 @@ class Focus:
 
     def __init__(self, scenes: Sequence[Scene]) -> None:
         self._counts = Counter[str]()
+        self._ids: dict[str, str] = {}
+        """The id of each name."""
         self._title: list[EntityMention] = []
         for scene in scenes:
             weight = TITLE_WEIGHT if scene.block is BlockKind.TITLE else 1
             for mention in _names(scene.mentions.entities):
-                self._counts[mention.id or ""] += weight
+                self._ids.setdefault(name_of(mention.id or ""), mention.id or "")
+                self._counts[name_of(mention.id or "")] += weight
                 if scene.block is BlockKind.TITLE:
                     self._title.append(mention)
         self._before: list[tuple[int, tuple[EntityMention, ...]]] = []
@@ -77,7 +81,8 @@ class Focus:
             resolved = mention
             if mention.known is Known.SCHEME:
                 resolved = self._scheme(mention, held, scene)
-                self._counts[resolved.id or ""] += 1
+                self._ids.setdefault(name_of(resolved.id or ""), resolved.id or "")
+                self._counts[name_of(resolved.id or "")] += 1
             elif mention.known is Known.STAND_IN:
                 topic = self._stand_in(mention.kind, held, scene)
                 if topic is not None:
@@ -122,7 +127,7 @@ class Focus:
             if paragraph is not None:
                 return paragraph
         for held, source in ((self._heading, "heading"), (self._title, "title")):
-            titled = [m for m in held if m.kind in likely] or [m for m in held if m.kind in kinds]
+            titled = _of_kinds(held, likely) or _of_kinds(held, kinds)
             if titled:
                 ids = {m.id for m in titled}
                 return Topic(titled[0].id or "", titled[0].kind, source, len(ids) > 1)
@@ -135,18 +140,18 @@ class Focus:
         for paragraph, mentions in reversed(self._before):
             if paragraph != scene.sentence.paragraph:
                 break
-            for m in mentions:
-                if m.kind in kinds and m.known not in UNSURE and m.id and m.id not in seen:
+            for m in _of_kinds(mentions, kinds):
+                if m.known not in UNSURE and m.id and m.id not in seen:
                     is_first = all(topic.kind != m.kind for topic in held)
                     seen.add(m.id)
                     held.append(Topic(m.id, m.kind, "paragraph" if is_first else "paragraph2"))
         for group, source in ((self._heading, "heading"), (self._title, "title")):
-            once = {m.id: m for m in reversed(group) if m.kind in kinds and m.id}
+            once = {m.id: m for m in reversed(_of_kinds(group, kinds)) if m.id}
             for m in once.values():
                 held.append(Topic(m.id or "", m.kind, source, len(once) > 1))
         for paragraph, mentions in reversed(self._before[-2:]):
             if paragraph != scene.sentence.paragraph:
-                fit = [m for m in mentions if m.kind in kinds and m.id and m.known not in UNSURE]
+                fit = [m for m in _of_kinds(mentions, kinds) if m.known not in UNSURE]
                 held += [Topic(m.id or "", m.kind, "earlier") for m in fit[:1]]
         main = self._main(kinds)
         if main is not None:
@@ -156,11 +161,11 @@ class Focus:
     def salience(self, id_: str) -> float:
         """Return the share of the document's namings that are of this thing."""
         whole = sum(self._counts.values())
-        return self._counts[id_] / whole if whole else 0.0
+        return self._counts[name_of(id_)] / whole if whole else 0.0
 
     def is_titled(self, id_: str) -> bool:
         """Whether the title names it."""
-        return any(m.id == id_ for m in self._title)
+        return any(name_of(m.id or "") == name_of(id_) for m in self._title)
 
     def _scheme(
         self, mention: EntityMention, held: Sequence[EntityMention], scene: Scene
@@ -182,14 +187,14 @@ class Focus:
             return None
         kinds = STAND_IN_KINDS.get(kind, (kind,))
         for wanted in kinds:
-            inside = [m for m in held if m.kind == wanted and m.id and m.known not in UNSURE]
+            inside = [m for m in _of_kinds(held, (wanted,)) if m.id and m.known not in UNSURE]
             if inside:
                 return Topic(inside[0].id or "", wanted, "sentence", False)
             earlier = self._earlier({wanted}, scene, same_paragraph=True)
             if earlier is not None:
                 return earlier
         for wanted in kinds:
-            titled = [m for m in self._title if m.kind == wanted]
+            titled = _of_kinds(self._title, (wanted,))
             if titled:
                 return Topic(titled[0].id or "", wanted, "title")
             earlier = self._earlier({wanted}, scene, same_paragraph=False)
@@ -203,7 +208,7 @@ class Focus:
         for steps, (paragraph, mentions) in enumerate(reversed(self._before), 1):
             if same_paragraph and paragraph != scene.sentence.paragraph:
                 return None
-            held = [m for m in mentions if m.kind in kinds and m.known not in UNSURE]
+            held = [m for m in _of_kinds(mentions, tuple(kinds)) if m.known not in UNSURE]
             if held:
                 return Topic(held[0].id or "", held[0].kind, "paragraph")
             if steps >= SENTENCES_BACK_MAX and not same_paragraph:
@@ -212,9 +217,9 @@ class Focus:
 
     def _main(self, kinds: Collection[str]) -> Topic | None:
         ranked = [
-            (id_, count)
-            for id_, count in self._counts.most_common()
-            if id_.partition(":")[0] in kinds
+            (self._ids[name], count)
+            for name, count in self._counts.most_common()
+            if self._ids[name].partition(":")[0] in kinds
         ]
         if not ranked:
             return None
@@ -224,6 +229,12 @@ class Focus:
         return Topic(id_, id_.partition(":")[0], "document", is_ambiguous)
 
 
+def _of_kinds(mentions: Iterable[EntityMention], kinds: Sequence[str]) -> list[EntityMention]:
+    """Return the mentions that are of the kinds, names of no kind taken as the likeliest."""
+    held = (as_kind(mention, kinds) for mention in mentions)
+    return [mention for mention in held if mention is not None]
+
+
 def dateline_end(scene: Scene) -> int:
     """Return the token index after the dateline that opens an article, or 0."""
     tokens = scene.sentence.tokens[:DATELINE_TOKENS_MAX]
@@ -231,11 +242,19 @@ def dateline_end(scene: Scene) -> int:
     for index, token in enumerate(tokens):
         if token.text not in DATELINE_MARKS and token.norm not in words:
             continue
+        if 0 < index < len(tokens) - 1 and _is_glued(tokens, index):
+            continue
         dated = any(period.last <= index for period in scene.periods)
         shouted = all(t.text.isupper() or not t.is_word for t in tokens[:index])
         if index > 0 and (dated or shouted):
             return index + 1
     return 0
+
+
+def _is_glued(tokens: Sequence[Token], at: int) -> bool:
+    """Whether a mark stands inside a word: Rhône-Alpes."""
+    before, mark, behind = tokens[at - 1 : at + 2]
+    return before.end == mark.start and mark.end == behind.start
 
 
 def _is_in_figure(scene: Scene, mention: EntityMention) -> bool:

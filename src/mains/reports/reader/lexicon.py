@@ -78,6 +78,10 @@ class Lexicon:
     """Nouns of kinds that end a name in capitals: Xyz Institute."""
     common: frozenset[str]
     """Abbreviations in capitals that are no names: AI, GPU."""
+    plain: frozenset[str]
+    """The stems of all words that the pack knows: one alone in a capital is no name."""
+    openers: frozenset[str]
+    """Small words that sentences begin with in capitals, and that begin no name."""
     counting: frozenset[str]
     """Words that make a figure of the number before them: million, %, euros."""
     letters: dict[str, str]
@@ -110,8 +114,10 @@ def lexicon(pack: Pack) -> Lexicon:
         tails=matcher(_by_kind(pack.names.tails)),
         common=frozenset(
             pack.tokenizer.normalise(word)
-            for word in (*pack.root.names.common, *grammar.names.common)
+            for word in (*pack.root.names.common, *grammar.names.common, *_dated(pack))
         ),
+        plain=frozenset(_stems(pack)),
+        openers=frozenset(pack.tokenizer.normalise(word) for word in grammar.names.openers),
         counting=_counting(pack),
         letters=grammar.names.letters,
         kinds=matcher((*_by_kind(pack.names.kinds), *_by_kind(words.kinds))),
@@ -144,6 +150,31 @@ def _counting(pack: Pack) -> frozenset[str]:
     grammar = pack.grammar
     held = (*grammar.numbers.scales, *grammar.currencies, *pack.units)
     return frozenset(pack.tokenizer.normalise(phrase.split()[0]) for phrase in held if phrase)
+
+
+def _stems(pack: Pack) -> Iterator[str]:
+    held = (pack.grammar.model_dump(), pack.measures.model_dump(), pack.names.model_dump())
+    for phrase in _strings(held):
+        for token in pack.tokenizer.tokens(phrase):
+            if token.is_word and not phrase[0].isupper():
+                yield token.stem
+
+
+def _strings(held: object) -> Iterator[str]:
+    if isinstance(held, str):
+        yield held
+    elif isinstance(held, Mapping):
+        yield from (key for key in held if isinstance(key, str) and key)
+        yield from (text for value in held.values() for text in _strings(value))
+    elif isinstance(held, list | tuple | set | frozenset):
+        yield from (text for value in held for text in _strings(value))
+
+
+def _dated(pack: Pack) -> Iterator[str]:
+    """Yield the names of months and weekdays, which some languages write in capitals."""
+    for held in (pack.locale.months, pack.locale.days):
+        for width in ("wide", "abbreviated"):
+            yield from (name.strip(".") for name in held["format"][width].values())
 
 
 def _by_kind(held: Mapping[str, Phrases]) -> Iterator[tuple[str, str]]:

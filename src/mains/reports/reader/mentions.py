@@ -10,11 +10,26 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from mains.reports.packs import Pack, Token
+from mains.reports.packs import Pack, Token, TokenKind
 from mains.reports.packs.phrases import Match
 from mains.reports.reader.lexicon import Called, Lexicon, Link, Naming, lexicon
-from mains.reports.reader.named import EntityMention, Known, made, mention_at, slug, written
-from mains.reports.reader.naming import dated, names_by_looks, unknown_names
+from mains.reports.reader.named import (
+    PLACES,
+    EntityMention,
+    Known,
+    made,
+    mention_at,
+    name_of,
+    slug,
+    written,
+)
+from mains.reports.reader.naming import (
+    CHIP,
+    dated,
+    is_title_case,
+    names_by_looks,
+    unknown_names,
+)
 from mains.reports.reader.text import Sentence
 from mains.reports.reader.versions import is_lettered, tier_end, version_end
 from mains.reports.values import Modality
@@ -25,7 +40,6 @@ FUTURE_LETTERS_MIN: Final = 5
 POSSESSIVES: Final = frozenset({"'s", "’s", "'", "-", "的"})
 NAMING_LINKS: Final = frozenset({Link.OF, Link.IN, Link.FROM})
 DEVELOPERS: Final = frozenset({"org"})
-PLACES: Final = frozenset({"city", "region", "country", "union"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +91,7 @@ def mentions(sentence: Sentence, pack: Pack) -> Mentions:
     links, link_tokens = _links(words.links.find(tokens))
     says, speakers = _spots(words.says.find(tokens)), _spots(words.speakers.find(tokens))
     speaking = frozenset(i for spot in (*says, *speakers) for i in range(spot.first, spot.last))
-    capital_nouns = pack.grammar.numbers.capital_nouns
+    capital_nouns = pack.grammar.numbers.capital_nouns or is_title_case(tokens)
     return Mentions(
         entities=tuple(_entities(tokens, words, speaking, capital_nouns=capital_nouns)),
         measures=tuple(_measure_cues(tokens, words)),
@@ -133,7 +147,8 @@ def _entities(
 ) -> Iterator[EntityMention]:
     """Yield names first, then names by rule, then stand-ins; none overlaps another."""
     names = _Found()
-    names.add(_named(tokens, words))
+    known = _named(tokens, words)
+    names.add(known if capital_nouns else (_longer(tokens, m, words) for m in known))
     named = _Found()
     named.add(_schemes(tokens, words, names.held))
     named.add(names.held)
@@ -174,6 +189,30 @@ def _named(tokens: Sequence[Token], words: Lexicon) -> Iterator[EntityMention]:
         if family is not None:
             end = version_end(tokens, index + 1, words.counting)
             yield made(tokens, index, end, family.kind, Known.NAME)
+
+
+def _longer(tokens: Sequence[Token], mention: EntityMention, words: Lexicon) -> EntityMention:
+    """Return the longer name that a known one begins: Samsung is not Samsung SDS."""
+    if mention.kind != "org" or mention.known is not Known.NAME:
+        return mention
+    end = mention.last
+    while end < len(tokens) and _continues(tokens, end, words):
+        end += 1
+    return mention if end == mention.last else made(tokens, mention.first, end, "org")
+
+
+def _continues(tokens: Sequence[Token], at: int, words: Lexicon) -> bool:
+    """Whether a word in a capital, which nothing else is, goes on with the name before it."""
+    token = tokens[at]
+    return (
+        token.kind is TokenKind.WORD
+        and len(token.text) > 2
+        and token.text[0].isupper()
+        and token.norm not in words.common | words.openers
+        and token.stem not in words.plain
+        and words.names.match(tokens, at) is None
+        and CHIP.fullmatch(token.text) is None
+    )
 
 
 def _family(token: Token, words: Lexicon) -> Called | None:
@@ -258,14 +297,15 @@ def _schemes(
         if place is not None:
             # A place right before the noun is a part of the name, and no subject of its own.
             first = place.first if place.last == match.first else match.first
-            id_ = f"{kind or 'programme'}:{_slug_with(tail, (place.id or '').partition(':')[2])}"
-            yield mention_at(tokens, first, match.last, id_, kind or "programme", Known.RULE)
+            held = name_of(place.id or "")
+            # A proper name goes on with its place: AI Factory Austria.
+            goes_on = place.first == match.last and place.known is not Known.ADJECTIVE
+            name = f"{tail}-{held}" if goes_on else f"{held}-{tail}"
+            last = place.last if goes_on else match.last
+            id_ = f"{kind or 'programme'}:{name}"
+            yield mention_at(tokens, first, last, id_, kind or "programme", Known.RULE)
         elif not kind:
             yield mention_at(tokens, match.first, match.last, None, tail, Known.SCHEME)
-
-
-def _slug_with(tail: str, place: str) -> str:
-    return tail.replace("{place}", place) if "{place}" in tail else f"{place}-{tail}"
 
 
 def _place_beside(
@@ -279,6 +319,7 @@ def _place_beside(
         link = words.links.match(tokens, match.last)
         if link is not None and link.payload & NAMING_LINKS and place.first == link.last:
             return place
-        if place.known is Known.ADJECTIVE and place.first == match.last:
+        is_proper = tokens[match.first].text[0].isupper() or place.known is Known.ADJECTIVE
+        if is_proper and place.first == match.last:
             return place
     return None

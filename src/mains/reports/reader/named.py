@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Final
 
 from mains.reports.packs import Token
 
@@ -21,11 +22,17 @@ class Known(StrEnum):
     """A name that no pack knows, with a noun of kind beside it or a legal form behind it."""
     LOOKS = "looks"
     """A name by its looks alone: capitals, Latin letters in another script, quotation marks; or a
-    name of a script that has no Latin letters of its own."""
+    name of a script that has no Latin letters of its own. Nothing tells its kind."""
+    RECURS = "recurs"
+    """A name by its looks that the document uses again; nothing tells its kind either."""
     STAND_IN = "stand_in"
     """A noun or pronoun for something named before; resolved later."""
     SCHEME = "scheme"
     """A scheme that is called after its place; its `kind` is the slug's tail until resolved."""
+
+
+KINDLESS: Final = frozenset({Known.LOOKS, Known.RECURS})
+PLACES: Final = frozenset({"city", "region", "country", "union"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +51,24 @@ class EntityMention:
     known: Known
 
 
+def as_kind(mention: EntityMention, kinds: Sequence[str]) -> EntityMention | None:
+    """Return the mention as one of the kinds, the likeliest first, or None where it is none.
+
+    A name that recurs, and whose kind nothing tells, may be any thing named, though no place.
+    """
+    if mention.kind in kinds:
+        return mention
+    kind = next((kind for kind in kinds if kind not in PLACES), None)
+    if mention.known is not Known.RECURS or mention.id is None or kind is None:
+        return None
+    return replace(mention, id=f"{kind}:{name_of(mention.id)}", kind=kind)
+
+
+def name_of(id_: str) -> str:
+    """Return the slug of an id without its kind."""
+    return id_.partition(":")[2]
+
+
 def slug(name: str, letters: Mapping[str, str] | None = None) -> str:
     """Return a name's slug: lower case, accents dropped, hyphens between its words.
 
@@ -51,6 +76,7 @@ def slug(name: str, letters: Mapping[str, str] | None = None) -> str:
     """
     plain = unicodedata.normalize("NFKD", name)
     kept = "".join(c for c in plain if not unicodedata.combining(c)).casefold()
+    kept = re.sub(r"(?<=\w)\+", "-plus", kept)
     if letters:
         kept = "".join(letters.get(c, c) for c in kept)
     return re.sub(r"[\W_]+", "-", kept).strip("-")

@@ -14,11 +14,16 @@ from typing import Final
 
 from mains.reports.packs import Token, TokenKind
 from mains.reports.packs.phrases import Match
-from mains.reports.reader.lexicon import Lexicon
+from mains.reports.reader.lexicon import Lexicon, Link
 from mains.reports.reader.named import EntityMention, Known, made
 from mains.reports.reader.versions import is_lettered, version_end, year_beside
 
 NAME_TOKENS_MAX: Final = 6
+TITLE_LETTERS_MIN: Final = 4
+TITLE_WORDS_MIN: Final = 4
+TITLE_SHARE: Final = 0.7
+SHOUTED_LETTERS_MIN: Final = 4
+QUOTING: Final = frozenset("«“„‹")
 QUOTED_NAME_TOKENS_MAX: Final = 5
 TITLE_TOKENS_MAX: Final = 9
 QUOTE_TOKENS_MAX: Final = 10
@@ -30,6 +35,8 @@ COMPANY_TAILS: Final = frozenset(
 """Legal forms, which are written alike in any language; the one before them is a company."""
 DOTTED_TAILS: Final = frozenset({"s.p.a", "s.r.l", "s.a", "s.l", "b.v", "n.v", "s.a.s"})
 PLURAL_ACRONYM: Final = re.compile(r"[A-Z]{2,}s")
+CHIP: Final = re.compile(r"[A-Z]{1,3}\d{2,4}s?")
+"""Machines by their number: H200s, GB300."""
 CONNECTORS: Final = frozenset("-&+")
 
 
@@ -53,25 +60,41 @@ def unknown_names(
 def names_by_looks(
     tokens: Sequence[Token], words: Lexicon, speaking: frozenset[int], *, capital_nouns: bool
 ) -> Iterator[EntityMention]:
-    """Yield what looks like a company's or a model's name although no word says what it is."""
+    """Yield what looks like a name although no word says of what."""
     latin = sum(_latin(t.text) for t in tokens if t.is_word)
     foreign = latin * 2 < sum(t.is_word for t in tokens)
     index = 0
     while index < len(tokens):
         end = _capitals_after(tokens, index, words)
-        if tokens[index].text == "«" and foreign:
+        is_item = index > 0 and end > index and _is_item(tokens, index, end)
+        if tokens[index].text in QUOTING and (foreign or tokens[index].text != '"'):
             close = _closing(tokens, index)
-            if close > index + 1 and tokens[index + 1].text[0].isupper():
+            if close > index + 1 and _is_brand(tokens[index + 1]):
                 yield _shaped(tokens, index + 1, close, words)
                 end = close
         elif end > index:
-            first = _without_nouns(tokens, index, end) if capital_nouns else index
-            is_inside = (first > 0 or foreign) and not _is_person(first, end, speaking)
-            if is_inside and _is_name(
-                tokens[first:end], words, foreign=foreign, alone=capital_nouns
+            first = _name_begins(tokens, index, end, words, capital_nouns=capital_nouns)
+            is_known = first > 0 or foreign or is_item or end - first > 1
+            if (
+                is_known
+                and not _is_person(first, end, speaking)
+                and _is_name(tokens[first:end], words, foreign=foreign, alone=capital_nouns)
             ):
                 yield _shaped(tokens, first, end, words)
         index = max(end, index + 1)
+
+
+def _is_item(tokens: Sequence[Token], first: int, end: int) -> bool:
+    """Whether the name is all that a list's item or a label says: "2. Xyz Compute."."""
+    rest = (*tokens[:first], *tokens[end:])
+    return not any(token.is_word for token in rest)
+
+
+def is_title_case(tokens: Sequence[Token]) -> bool:
+    """Whether a sentence writes most of its words in capitals, as some headings do."""
+    held = [token for token in tokens if token.is_word and len(token.text) >= TITLE_LETTERS_MIN]
+    capitals = sum(token.text[0].isupper() for token in held)
+    return len(held) >= TITLE_WORDS_MIN and capitals > TITLE_SHARE * len(held)
 
 
 def _before_kind(
@@ -103,9 +126,17 @@ def _beside_kind(
                     yield _made(tokens, at + 1, end, match.payload, words)
                 return
         return
+    if at + 1 < len(tokens) and _is_adjective(tokens, at, words):
+        at += 1
     end = _capitals_after(tokens, at, words, any_script=True)
     if end > at and not _is_common(tokens[at:end], words):
         yield _made(tokens, at, end, match.payload, words)
+
+
+def _is_adjective(tokens: Sequence[Token], at: int, words: Lexicon) -> bool:
+    """Whether a country's adjective stands between a noun of kind and a name."""
+    match = words.names.match(tokens, at)
+    return match is not None and any(called.adjective for called in match.payload)
 
 
 def _legal(tokens: Sequence[Token], words: Lexicon) -> Iterator[EntityMention]:
@@ -128,12 +159,19 @@ def _is_dotted_tail(tokens: Sequence[Token], at: int) -> bool:
 def _tailed(tokens: Sequence[Token], words: Lexicon) -> Iterator[EntityMention]:
     """Yield runs of capitals that end with a noun of kind: Global AI Summit, Xyz Institute."""
     for match in words.tails.find(tokens):
-        if not _is_capital(tokens[match.last - 1]):
+        if not _is_capital(tokens[match.last - 1]) or _goes_on(tokens, match.last):
             continue
         first = _capitals_before(tokens, match.first)
+        while first < match.first and _is_opener(tokens[first], words):
+            first += 1
         if first < match.first and not _is_common(tokens[first : match.first], words):
             name = _made(tokens, first, match.last, match.payload, words)
             yield dated(tokens, name)
+
+
+def _goes_on(tokens: Sequence[Token], last: int) -> bool:
+    """Whether the run of capitals goes on, so that another word ends the name."""
+    return last < len(tokens) and _is_capital(tokens[last]) and len(tokens[last].text) > 1
 
 
 def _titled(tokens: Sequence[Token], words: Lexicon) -> Iterator[EntityMention]:
@@ -183,9 +221,21 @@ def _is_person(first: int, last: int, speaking: frozenset[int]) -> bool:
     return first - 1 in speaking or last in speaking
 
 
-def _without_nouns(tokens: Sequence[Token], first: int, end: int) -> int:
-    """Return where the name begins behind nouns that any text writes in capitals."""
-    return next((at for at in range(first, end) if _has_inner_capital(tokens[at].text)), first)
+def _name_begins(
+    tokens: Sequence[Token], first: int, end: int, words: Lexicon, *, capital_nouns: bool
+) -> int:
+    """Return where the name begins: behind an article, or behind nouns in capitals."""
+    if capital_nouns:
+        inner = (at for at in range(first, end) if _has_inner_capital(tokens[at].text))
+        return next(inner, first)
+    while first + 1 < end and _is_opener(tokens[first], words):
+        first += 1
+    return first
+
+
+def _is_opener(token: Token, words: Lexicon) -> bool:
+    """Whether a word opens a sentence and no name: The, L'."""
+    return token.norm in words.openers or token.norm.endswith("'")
 
 
 def _has_inner_capital(word: str) -> bool:
@@ -195,16 +245,25 @@ def _has_inner_capital(word: str) -> bool:
 def _is_name(name: Sequence[Token], words: Lexicon, *, foreign: bool, alone: bool) -> bool:
     """Whether capitals make a name: not those of an acronym or, in some languages, of nouns."""
     held = [t.text for t in name if t.is_word]
-    if _is_common(name, words) or all(word.isupper() for word in held) or len(held[0]) == 1:
+    if _is_common(name, words) or len(held[0]) == 1 or _is_opener(name[0], words):
         return False
+    if len(held) == 1 and name[0].stem in words.plain:
+        return False
+    if CHIP.fullmatch(held[0]) and len(held) == 1:
+        return False
+    if all(word.isupper() for word in held):
+        return len("".join(held)) >= SHOUTED_LETTERS_MIN and not alone
     inner = any(_has_inner_capital(word) for word in held)
-    return foreign or inner or (len(held) > 1 and not alone)
+    return foreign or inner or not alone
 
 
 def _is_common(name: Sequence[Token], words: Lexicon) -> bool:
     """Whether the run is made of abbreviations that any text of the field writes: AI, GPUs."""
     return all(
-        not token.is_word or token.norm in words.common or PLURAL_ACRONYM.fullmatch(token.text)
+        not token.is_word
+        or token.norm in words.common
+        or token.norm in words.counting
+        or PLURAL_ACRONYM.fullmatch(token.text)
         for token in name
     )
 
@@ -229,15 +288,30 @@ def _capitals_after(
     end = at
     while end < len(tokens) and end - at < NAME_TOKENS_MAX:
         token = tokens[end]
+        if end > at and words.names.match(tokens, end) is not None:
+            break
         if _is_brand(token) and (any_script or _latin(token.text)):
             end += 1
         elif end > at and _joins(tokens, end):
             end += 2
         elif end > at and (version := version_end(tokens, end, words.counting)) > end:
             end = version
+        elif end > at and (linked := _linked(tokens, end, words)) > end:
+            end = linked
         else:
             break
     return end
+
+
+def _linked(tokens: Sequence[Token], at: int, words: Lexicon) -> int:
+    """Return where "of" and the capital behind it end, in a name such as "Cámara de Comercio"."""
+    link = words.links.match(tokens, at)
+    if link is None or Link.OF not in link.payload or link.last >= len(tokens):
+        return at
+    if tokens[at].text.startswith("'") or not _is_brand(tokens[link.last]):
+        return at
+    known = words.names.match(tokens, link.last) is not None
+    return at if known or not _latin(tokens[link.last].text) else link.last + 1
 
 
 def _joins(tokens: Sequence[Token], at: int) -> bool:

@@ -14,7 +14,8 @@ from mains.reports.packs import Pack, Token, TokenKind
 from mains.reports.reader.figures import Figures, QuantityKind
 from mains.reports.reader.lexicon import Lexicon, lexicon
 from mains.reports.reader.mentions import Mentions
-from mains.reports.reader.named import EntityMention, Known, mention_at, slug
+from mains.reports.reader.named import KINDLESS, EntityMention, Known, mention_at, slug
+from mains.reports.reader.settling import settled
 from mains.reports.reader.text import Sentence
 
 SHORT_LETTERS_MIN: Final = 4
@@ -23,7 +24,8 @@ INITIALS_REACH: Final = 12
 OPENING: Final = frozenset("(（")
 CLOSING: Final = frozenset(")）")
 NAMED_KINDS: Final = frozenset({"org", "programme", "platform", "event", "plan", "model", "app"})
-GIVES_WAY: Final = frozenset({Known.LOOKS, Known.STAND_IN})
+SHORTENED: Final = frozenset({"org", "programme", "platform", "plan"})
+GIVES_WAY: Final = frozenset({*KINDLESS, Known.STAND_IN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,8 @@ Memory = dict[str, dict[tuple[str, ...], Named]]
 
 def recalled(parts: Sequence[tuple[Sentence, Pack, Mentions]]) -> list[Mentions]:
     """Return each sentence's mentions with the names that other sentences introduce."""
+    told = settled([(s.tokens, found, pack.derive(lexicon)) for s, pack, found in parts])
+    parts = [(s, pack, found) for (s, pack, _), found in zip(parts, told, strict=True)]
     memory = _memory(parts)
     return [
         _with_recalled(sentence.tokens, mentions, memory) if memory else mentions
@@ -86,7 +90,7 @@ def _keep(memory: Memory, name: tuple[str, ...], named: Named) -> None:
     """Keep what a name stands for: what a word of kind told goes before mere looks."""
     held = memory.setdefault(name[0], {})
     before = held.get(name)
-    if before is None or (before.known is Known.LOOKS and named.known is not Known.LOOKS):
+    if before is None or (before.known in KINDLESS and named.known not in KINDLESS):
         held[name] = named
 
 
@@ -95,9 +99,9 @@ def _names_of(
 ) -> Iterator[tuple[str, ...]]:
     """Yield the names by which a mention may be meant later: as written, and its first word."""
     held = tokens[mention.first : mention.last]
-    if mention.known in (Known.RULE, Known.LOOKS) and held[0].text[0].isupper():
+    if (mention.known is Known.RULE or mention.known in KINDLESS) and held[0].text[0].isupper():
         yield tuple(token.norm for token in held)
-    is_long = len(held) > 1 and mention.kind in ("org", "programme")
+    is_long = len(held) > 1 and mention.kind in SHORTENED
     if is_long and mention.known is not Known.LOOKS and _is_telling(tokens, mention.first, words):
         yield (held[0].norm,)
 
@@ -133,7 +137,7 @@ def _abbreviated(
         if before is not None and before.kind in NAMED_KINDS and before.id is not None:
             yield (token.norm,), Named(before.id, before.kind, before.known)
         elif _has_initials(tokens, at, token.text):
-            yield (token.norm,), Named(f"org:{slug(token.text)}", "org", Known.RULE)
+            yield (token.norm,), Named(f"org:{slug(token.text)}", "org", Known.RECURS)
 
 
 def _has_initials(tokens: Sequence[Token], last: int, letters: str) -> bool:
