@@ -186,6 +186,7 @@ class Binder:
             cue=measure.cue if measure.slot != "carried" else None,
             focus=self.focus,
             family=rule.family,
+            measure=measure.measure,
         )
 
     def _made(
@@ -240,10 +241,11 @@ class Binder:
 
     def _remember(self, scene: Scene, drafts: Sequence[Draft]) -> None:
         figures = [d for d in drafts if not d.is_neutral and d.status is Status.ACCEPTED]
+        told = [d for d in drafts if not d.is_neutral and d.subject is not None]
         self.established.update(d.measure for d in figures if d.measure is not None)
         if any(not d.is_neutral for d in drafts):
             self.previous = tuple(drafts)
-        self.focus.leave(scene, (d.subject for d in figures if d.subject is not None))
+        self.focus.leave(scene, [d.subject for d in told if d.subject is not None])
 
 
 def _is_counted_alike(scene: Scene, quantity: Quantity, draft: Draft) -> bool:

@@ -12,8 +12,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Final
 
-from mains.reports.packs import Pack
-from mains.reports.reader.focus import Focus, Topic
+from mains.reports.reader.focus import Focus, Topic, holders_of
 from mains.reports.reader.lexicon import Link
 from mains.reports.reader.mentions import EntityMention, Known, MeasureCue
 from mains.reports.reader.named import PLACES, as_kind
@@ -71,6 +70,7 @@ def choose_subject(
     cue: MeasureCue | None,
     focus: Focus,
     family: str | None = None,
+    measure: str | None = None,
     is_rank: bool = False,
 ) -> SubjectChoice | None:
     """Return the likeliest subject for the figure at token indices [first, last).
@@ -87,14 +87,20 @@ def choose_subject(
     ]
     is_first_near = any(_is_like(choice.id, kinds[0]) for choice in held)
     held += _holders(scene, first, last, cue, kinds, is_rank=is_rank)
-    held += [_of_topic(topic) for topic in focus.topics(kinds, scene)]
+    topics = focus.topics(kinds, scene)
+    for choice in held:
+        sources = {topic.source for topic in topics if topic.id == choice.id}
+        choice.features.update({f"also_{source}": 1.0 for source in sources})
+    held += [_of_topic(topic) for topic in topics]
     if not held:
         return None
     for choice in held:
         _compare(choice, kinds, focus, is_first_near=is_first_near)
+        kind = choice.id.partition(":")[0]
         if family is not None:
-            kind = choice.id.partition(":")[0]
             choice.features[f"{family}_of_{kind}"] = 1.0
+        if measure is not None:
+            choice.features[f"{measure}_of_{kind}"] = 1.0
     return _best(held, kinds[0])
 
 
@@ -121,7 +127,7 @@ def _holders(
     is_rank: bool,
 ) -> list[SubjectChoice]:
     """Return what the things named lie in or belong to: a capital may stand for its country."""
-    holders = scene.pack.derive(_holders_of)
+    holders = scene.pack.derive(holders_of)
     named = {mention.id for mention in scene.entities}
     found = []
     for mention in scene.entities:
@@ -132,10 +138,6 @@ def _holders(
         choice.features[f"holder_of_{mention.kind}"] = 1.0
         found.append(replace(choice, id=holder, slot="holder"))
     return found
-
-
-def _holders_of(pack: Pack) -> dict[str, str]:
-    return {entity.id: entity.within for entity in pack.entities if entity.within is not None}
 
 
 def _of_topic(topic: Topic) -> SubjectChoice:
@@ -156,6 +158,9 @@ def _compare(
     features["salience"] = focus.salience(choice.id)
     if focus.is_titled(choice.id):
         features["titled"] = 1.0
+    standing = focus.standing(choice.id)
+    features[f"standing_{standing}"] = 1.0
+    features["subject_before"] = focus.told(choice.id)
     if choice.id == focus.last_subject:
         features["last_subject"] = 1.0
     if choice.id == focus.last_main:

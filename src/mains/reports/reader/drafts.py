@@ -30,6 +30,8 @@ SUBJECT_WORDS: Final = {
     "paragraph": "the sentence before is about it",
     "title": "the title names it",
     "document": "the document is mostly about it",
+    "named": "the document names it often",
+    "home": "the document speaks of this country most",
     "paragraph2": "the paragraph names it",
     "earlier": "the paragraph before is about it",
     "holder": "something that lies in it or belongs to it is named",

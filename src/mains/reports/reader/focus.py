@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from mains.reports.packs import Token
+from mains.reports.packs import Pack, Token
 from mains.reports.reader.lexicon import Link
 from mains.reports.reader.mentions import EntityMention, Known
 from mains.reports.reader.named import PLACES, as_kind, name_of
@@ -32,6 +32,12 @@ STAND_IN_KINDS: Final = {
 TITLE_WEIGHT: Final = 3
 SENTENCES_BACK_MAX: Final = 3
 MAIN_COUNT_MIN: Final = 3
+NAMED_MAX: Final = 4
+STANDINGS: Final = 3
+NAMED_COUNT_MIN: Final = 2
+ADJECTIVE_WEIGHT: Final = 0.75
+HOLDER_WEIGHT: Final = 0.5
+"""What a place or organisation adds to its country when the document's home is sought."""
 SUBJECT_GAP_MAX: Final = 2
 UNSURE: Final = frozenset({Known.ADJECTIVE, Known.LOOKS})
 DATELINE_TOKENS_MAX: Final = 22
@@ -56,19 +62,23 @@ class Focus:
 
     def __init__(self, scenes: Sequence[Scene]) -> None:
         self._counts = Counter[str]()
-        self._ids: dict[str, str] = {}
-        """The id of each name."""
+        self._first: dict[str, EntityMention] = {}
+        """Each name's first mention."""
         self._title: list[EntityMention] = []
         for scene in scenes:
             weight = TITLE_WEIGHT if scene.block is BlockKind.TITLE else 1
             for mention in _names(scene.mentions.entities):
-                self._ids.setdefault(name_of(mention.id or ""), mention.id or "")
+                self._first.setdefault(name_of(mention.id or ""), mention)
                 self._counts[name_of(mention.id or "")] += weight
                 if scene.block is BlockKind.TITLE:
                     self._title.append(mention)
+        self._home = _home(scenes)
+        """The country that the document speaks of most, by name or by what lies in it."""
         self._before: list[tuple[int, tuple[EntityMention, ...]]] = []
         self._heading: tuple[EntityMention, ...] = ()
         self._before_body = False
+        self._told = Counter[str]()
+        """How many claims have been about each thing."""
         self.last_subject: str | None = None
         """What the last claim was about."""
         self.last_main: str | None = None
@@ -81,7 +91,7 @@ class Focus:
             resolved = mention
             if mention.known is Known.SCHEME:
                 resolved = self._scheme(mention, held, scene)
-                self._ids.setdefault(name_of(resolved.id or ""), resolved.id or "")
+                self._first.setdefault(name_of(resolved.id or ""), resolved)
                 self._counts[name_of(resolved.id or "")] += 1
             elif mention.known is Known.STAND_IN:
                 topic = self._stand_in(mention.kind, held, scene)
@@ -102,6 +112,7 @@ class Focus:
     def leave(self, scene: Scene, subjects: Iterable[str]) -> None:
         """Remember the sentence: its last main subject first, then what its claims were about."""
         mains, held = _main_subjects(scene), list(subjects)
+        self._told.update(held)
         self.last_main = mains[-1] if mains else self.last_main
         self.last_subject = held[-1] if held else self.last_subject
         first = list(dict.fromkeys((*reversed(mains), *held)))
@@ -156,12 +167,28 @@ class Focus:
         main = self._main(kinds)
         if main is not None:
             held.append(main)
+        held += self._named(kinds, {topic.id for topic in held})
+        if "country" in kinds and self._home is not None:
+            held.append(Topic(self._home, "country", "home"))
         return held
 
     def salience(self, id_: str) -> float:
         """Return the share of the document's namings that are of this thing."""
         whole = sum(self._counts.values())
         return self._counts[name_of(id_)] / whole if whole else 0.0
+
+    def standing(self, id_: str) -> str:
+        """Return the thing's place among those of its kind by how often it is named."""
+        kind, own = id_.partition(":")[0], self._counts[name_of(id_)]
+        more = sum(
+            count > own and self._first[name].kind == kind for name, count in self._counts.items()
+        )
+        return str(more) if more < STANDINGS else "low"
+
+    def told(self, id_: str) -> float:
+        """Return the share of the claims before that are about this thing."""
+        whole = sum(self._told.values())
+        return self._told[id_] / whole if whole else 0.0
 
     def is_titled(self, id_: str) -> bool:
         """Whether the title names it."""
@@ -215,11 +242,22 @@ class Focus:
                 return None
         return None
 
+    def _named(self, kinds: Sequence[str], known: Collection[str]) -> list[Topic]:
+        """Return what else the document names most, of the kinds."""
+        found: list[Topic] = []
+        for name, count in self._counts.most_common():
+            if len(found) == NAMED_MAX or count < NAMED_COUNT_MIN:
+                break
+            mention = as_kind(self._first[name], kinds)
+            if mention is not None and mention.id not in known:
+                found.append(Topic(mention.id or "", mention.kind, "named"))
+        return found
+
     def _main(self, kinds: Collection[str]) -> Topic | None:
         ranked = [
-            (self._ids[name], count)
+            (self._first[name].id or "", count)
             for name, count in self._counts.most_common()
-            if self._ids[name].partition(":")[0] in kinds
+            if self._first[name].kind in kinds
         ]
         if not ranked:
             return None
@@ -227,6 +265,27 @@ class Focus:
         second = ranked[1][1] if len(ranked) > 1 else 0
         is_ambiguous = count < MAIN_COUNT_MIN or second * 2 > count
         return Topic(id_, id_.partition(":")[0], "document", is_ambiguous)
+
+
+def _home(scenes: Sequence[Scene]) -> str | None:
+    """Return the country that names, adjectives, places and organisations speak of most."""
+    weights: dict[str, float] = {}
+    for scene in scenes:
+        holders = scene.pack.derive(holders_of)
+        for mention in scene.mentions.entities:
+            weight, id_ = 1.0, mention.id
+            if mention.known is Known.ADJECTIVE:
+                weight = ADJECTIVE_WEIGHT
+            while id_ is not None and not id_.startswith("country:"):
+                id_, weight = holders.get(id_), HOLDER_WEIGHT
+            if id_ is not None:
+                weights[id_] = weights.get(id_, 0.0) + weight
+    return max(weights, key=lambda id_: weights[id_], default=None)
+
+
+def holders_of(pack: Pack) -> dict[str, str]:
+    """Return for each thing known by name what it lies in or belongs to."""
+    return {entity.id: entity.within for entity in pack.entities if entity.within is not None}
 
 
 def _of_kinds(mentions: Iterable[EntityMention], kinds: Sequence[str]) -> list[EntityMention]:

@@ -26,6 +26,7 @@ from mains.reports.reader.named import (
 from mains.reports.reader.naming import (
     CHIP,
     dated,
+    is_known,
     is_title_case,
     names_by_looks,
     unknown_names,
@@ -36,6 +37,7 @@ from mains.reports.values import Modality
 
 __all__ = ["EntityMention", "Known", "Mentions", "mentions", "slug"]
 
+LENGTHENED: Final = frozenset({"org", *PLACES})
 FUTURE_LETTERS_MIN: Final = 5
 POSSESSIVES: Final = frozenset({"'s", "’s", "'", "-", "的"})
 NAMING_LINKS: Final = frozenset({Link.OF, Link.IN, Link.FROM})
@@ -192,25 +194,32 @@ def _named(tokens: Sequence[Token], words: Lexicon) -> Iterator[EntityMention]:
 
 
 def _longer(tokens: Sequence[Token], mention: EntityMention, words: Lexicon) -> EntityMention:
-    """Return the longer name that a known one begins: Samsung is not Samsung SDS."""
-    if mention.kind != "org" or mention.known is not Known.NAME:
+    """Return the longer name that a known one begins: Samsung is not Samsung SDS.
+
+    Behind a place only two words or more make a name: "Beijing Mayor" is none.
+    """
+    if mention.kind not in LENGTHENED or mention.known is not Known.NAME:
         return mention
     end = mention.last
     while end < len(tokens) and _continues(tokens, end, words):
         end += 1
-    return mention if end == mention.last else made(tokens, mention.first, end, "org")
+    if end == mention.last or (mention.kind in PLACES and end - mention.last < 2):
+        return mention
+    known = Known.LOOKS if mention.kind in PLACES else Known.RULE
+    return made(tokens, mention.first, end, "org", known)
 
 
 def _continues(tokens: Sequence[Token], at: int, words: Lexicon) -> bool:
     """Whether a word in a capital, which nothing else is, goes on with the name before it."""
     token = tokens[at]
+    goes_on = at + 1 < len(tokens) and tokens[at + 1].text[0].isupper()
+    is_told = len(token.text) > 2 and token.norm not in words.common
     return (
         token.kind is TokenKind.WORD
-        and len(token.text) > 2
         and token.text[0].isupper()
-        and token.norm not in words.common | words.openers
-        and token.stem not in words.plain
-        and words.names.match(tokens, at) is None
+        and (is_told and token.stem not in words.plain or goes_on)
+        and token.norm not in words.openers
+        and not is_known(tokens, at, words)
         and CHIP.fullmatch(token.text) is None
     )
 

@@ -54,12 +54,16 @@ class EntityMention:
 def as_kind(mention: EntityMention, kinds: Sequence[str]) -> EntityMention | None:
     """Return the mention as one of the kinds, the likeliest first, or None where it is none.
 
-    A name that recurs, and whose kind nothing tells, may be any thing named, though no place.
+    A name that recurs or has several words, and whose kind nothing tells, may be any thing named,
+    though no place.
     """
     if mention.kind in kinds:
         return mention
     kind = next((kind for kind in kinds if kind not in PLACES), None)
-    if mention.known is not Known.RECURS or mention.id is None or kind is None:
+    if mention.id is None or kind is None:
+        return None
+    is_long = mention.known is Known.LOOKS and "-" in mention.id
+    if mention.known is not Known.RECURS and not is_long:
         return None
     return replace(mention, id=f"{kind}:{name_of(mention.id)}", kind=kind)
 

@@ -20,8 +20,8 @@ from mains.reports.reader.versions import is_lettered, version_end, year_beside
 
 NAME_TOKENS_MAX: Final = 6
 TITLE_LETTERS_MIN: Final = 4
-TITLE_WORDS_MIN: Final = 4
-TITLE_SHARE: Final = 0.7
+TITLE_WORDS_MIN: Final = 5
+TITLE_SHARE: Final = 0.75
 SHOUTED_LETTERS_MIN: Final = 4
 QUOTING: Final = frozenset("«“„‹")
 QUOTED_NAME_TOKENS_MAX: Final = 5
@@ -288,7 +288,7 @@ def _capitals_after(
     end = at
     while end < len(tokens) and end - at < NAME_TOKENS_MAX:
         token = tokens[end]
-        if end > at and words.names.match(tokens, end) is not None:
+        if end > at and is_known(tokens, end, words):
             break
         if _is_brand(token) and (any_script or _latin(token.text)):
             end += 1
@@ -310,8 +310,17 @@ def _linked(tokens: Sequence[Token], at: int, words: Lexicon) -> int:
         return at
     if tokens[at].text.startswith("'") or not _is_brand(tokens[link.last]):
         return at
-    known = words.names.match(tokens, link.last) is not None
+    known = is_known(tokens, link.last, words)
     return at if known or not _latin(tokens[link.last].text) else link.last + 1
+
+
+def is_known(tokens: Sequence[Token], at: int, words: Lexicon) -> bool:
+    """Whether a name that a pack knows begins here, written as it is."""
+    match, text = words.names.match(tokens, at), tokens[at].text
+    return match is not None and any(
+        (not called.capital or text[0].isupper()) and called.written in (None, text)
+        for called in match.payload
+    )
 
 
 def _joins(tokens: Sequence[Token], at: int) -> bool:
