@@ -182,7 +182,8 @@ def test_sites_and_funds_are_called_after_their_place(text: str, value: str, sub
 
 
 @pytest.mark.parametrize(
-    "text", ["兆芯发布新品。", "双千兆网络已经建成。", "成都超前布局未来产业。", "这是几年来的变化。"]
+    "text",
+    ["兆芯发布新品。", "双千兆网络已经建成。", "成都超前布局未来产业。", "这是几年来的变化。"],
 )
 def test_magnitudes_and_bounds_inside_other_words_are_none(text: str) -> None:
     assert all(c.is_neutral for c in claims(text, language="zh"))
