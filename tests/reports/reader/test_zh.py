@@ -109,3 +109,81 @@ def test_a_year_glued_before_the_name_of_an_event_is_its_date() -> None:
 )
 def test_numbers_of_lists_and_names_are_neutral(text: str) -> None:
     assert all(c.is_neutral for c in claims(text, language="zh"))
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "unit"),
+    [
+        ("廈門市企業的使用率為八成半。", "85", "percent"),
+        ("廈門企業中有三成五已導入AI。", "35", "percent"),
+        ("受访企业中，每三家就有两家用上人工智能。", "66.67", "percent"),
+        ("台灣新創今年募資12億元。", "1200000000", "TWD"),
+        ("台灣的資料中心投資達1.5兆元。", "1500000000000", "TWD"),
+        ("泉州数据中心装机容量为240兆瓦。", "240000000", "W"),
+        ("泉州将审核时限压缩至15个工作日。", "15", "day"),
+        ("墨西哥的超算预算为45亿比索。", "4500000000", "MXN"),
+    ],
+)
+def test_figures_are_found_as_each_place_writes_them(text: str, value: str, unit: str) -> None:
+    assert read_one(text, value).unit == unit
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "measure", "subject"),
+    [
+        ("香港數碼港投入資金30億港元。", "3000000000", "investment_amount", "org:cyberport"),
+        ("高雄市補助AI新創42家。", "42", "ai_startups", "city:kaohsiung"),
+        ("聯發科單季稅後淨利達270億元。", "27000000000", "profit", "org:mediatek"),
+        ("鴻海營收年減12%。", "-12", "growth_rate", "org:foxconn"),
+        ("寒武纪股价微跌2.5%。", "-2.5", "share_price_change", "org:cambricon"),
+    ],
+)
+def test_traditional_characters_are_read_as_simplified_ones(
+    text: str, value: str, measure: str, subject: str
+) -> None:
+    claim = read_one(text, value)
+    assert (claim.measure, claim.subject) == (measure, subject)
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "measure"),
+    [
+        ("泉州智算产业园单项目平均投资额为7亿元。", "700000000", "project_cost"),
+        ("泉州算力券已有21家单位领券。", "21", "firms_selected"),
+        ("泉州算力券带动算力消费7000万元。", "70000000", "business_volume"),
+        ("泉州首次申领的企业可获赠7万元体验券。", "70000", "voucher_amount"),
+        ("泉州要求单个合同金额在7万元以上。", "70000", "tier_threshold"),
+        ("泉州智算中心的上架率为35%。", "35", "share"),
+        ("本周泉州公开融资21起。", "21", "funding_rounds"),
+        ("商汤配售集资7亿港元。", "700000000", "funding_amount"),
+        ("泉州数据中心绿电使用比例不低于35%。", "35", "share"),
+        ("泉州已开放场景21个。", "21", "scenario_applications"),
+        ("百度获得授信前发行离岸人民币债券7亿元。", "700000000", "bond_amount"),
+        ("泉州人工智能专项资金安排7亿元。", "700000000", "ai_budget"),
+    ],
+)
+def test_offices_companies_and_exchanges_have_words_of_their_own(
+    text: str, value: str, measure: str
+) -> None:
+    assert read_one(text, value).measure == measure
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "subject"),
+    [
+        ("泉州算力平台接入算力700P。", "700000000000000000", "platform:quanzhou-compute-platform"),
+        ("泉州人工智能产业基金总规模70亿元。", "7000000000", "programme:quanzhou-ai-fund"),
+        ("泉州智算产业园总投资70亿元。", "7000000000", "platform:quanzhou-campus"),
+        ("泉州数据中心总投资70亿元。", "7000000000", "platform:quanzhou-data-centre"),
+    ],
+)
+def test_sites_and_funds_are_called_after_their_place(text: str, value: str, subject: str) -> None:
+    assert read_one(text, value).subject == subject
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["兆芯发布新品。", "双千兆网络已经建成。", "成都超前布局未来产业。", "这是几年来的变化。"],
+)
+def test_magnitudes_and_bounds_inside_other_words_are_none(text: str) -> None:
+    assert all(c.is_neutral for c in claims(text, language="zh"))
