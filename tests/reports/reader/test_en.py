@@ -106,3 +106,73 @@ def test_second_only_to_is_a_place() -> None:
 )
 def test_a_fall_is_a_value_below_zero(text: str, value: str) -> None:
     assert [claim.value for claim in figures(text)] == [value]
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "measure"),
+    [
+        ("Leeds set aside £3m for computing vouchers.", "3000000", "subsidy_pool"),
+        ("Leeds pays grants of up to £20,000 per firm.", "20000", "subsidy_cap"),
+        ("The scheme in Leeds covers 60 per cent of eligible spending.", "60", "subsidy_rate"),
+        ("In Leeds an H100 costs £2.40 an hour.", "2.4", "gpu_hour_price"),
+        ("Wayve mopped up $80 million from funds.", "80000000", "funding_amount"),
+        ("Wayve booked $80 million in sales.", "80000000", "revenue"),
+        ("Siemens priced a green bond of $2 billion.", "2000000000", "bond_amount"),
+        ("Leeds counts 140 companies active in artificial intelligence.", "140", "ai_companies"),
+        ("In Leeds 900 workers completed a course in AI.", "900", "people_trained"),
+        ("The campus in Leeds has a sanctioned load of 40 MW.", "40000000", "power_capacity"),
+        ("Power needs of servers in Leeds come to 40 MW.", "40000000", "power_demand"),
+        ("A cluster in Leeds runs on 512 Nvidia superchips.", "512", "accelerators"),
+        ("Sales of robots in Leeds grew twentyfold.", "20", "growth_rate"),
+    ],
+)
+def test_other_words_for_the_same_measures(text: str, value: str, measure: str) -> None:
+    assert read_one(text, value).measure == measure
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "unit"),
+    [
+        ("Kenya will spend Sh2.5 billion on a supercomputer.", "2500000000", "KES"),
+        ("Lagos set up an AI fund of 3 billion naira.", "3000000000", "NGN"),
+        ("Johor attracted RM4.2 billion in private investment.", "4200000000", "MYR"),
+    ],
+)
+def test_currencies_of_other_countries(text: str, value: str, unit: str) -> None:
+    assert read_one(text, value).unit == unit
+
+
+def test_a_rate_that_drops_to_a_level_is_no_fall() -> None:
+    text = "The subsidy rate in Leeds drops to 60 per cent of the cost."
+    assert read_one(text, "60").measure == "subsidy_rate"
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "subject"),
+    [
+        ("The AI campus in Leeds will get 40 MW.", "40000000", "platform:leeds-ai-campus"),
+        ("The AI factory in Leeds holds 4,200 GPUs.", "4200", "platform:leeds-ai-factory"),
+        ("The Leeds GPU voucher pays up to £20,000.", "20000", "programme:leeds-compute-vouchers"),
+    ],
+)
+def test_sites_and_schemes_are_called_after_their_place(
+    text: str, value: str, subject: str
+) -> None:
+    assert read_one(text, value).subject == subject
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "modality"),
+    [
+        ("The site in Leeds is tipped to create 900 jobs.", "900", "estimated"),
+        ("Siemens has pledged to invest £2bn in Leeds.", "2000000000", "planned"),
+        ("Leeds is aspiring to have 900 AI companies.", "900", "target"),
+    ],
+)
+def test_what_is_foreseen(text: str, value: str, modality: str) -> None:
+    assert read_one(text, value).modality == modality
+
+
+def test_an_article_in_capitals_makes_no_name() -> None:
+    found = claims("The AI Factory will hold 4,200 GPUs. The Fund has 30 staff.", language="en")
+    assert all("the-" not in (claim.subject or "") for claim in found)
