@@ -85,3 +85,102 @@ def test_bounds(text: str, value: str, bound: Bound) -> None:
 )
 def test_measures(text: str, value: str, measure: str) -> None:
     assert [c.measure for c in claims(text) if c.value == value] == [measure]
+
+
+@pytest.mark.parametrize(
+    ("text", "subject", "measure", "value"),
+    [
+        (
+            "La startup chilena Nubel levantó 12 millones de dólares.",
+            "org:nubel",
+            "funding_amount",
+            "12000000",
+        ),
+        (
+            "La compañía mexicana Trama alcanzó una valoración de 900 millones de dólares.",
+            "org:trama",
+            "valuation",
+            "900000000",
+        ),
+        (
+            "El supercomputador Altamar tendrá 1.024 placas.",
+            "platform:altamar",
+            "accelerators",
+            "1024",
+        ),
+        (
+            "El campus de IA de Zaragoza tardará 24 meses en construirse.",
+            "platform:zaragoza-ai-campus",
+            "deployment_time",
+            "24",
+        ),
+        (
+            "El fondo de IA de Galicia, de 50 millones de euros, abrirá este año.",
+            "programme:galicia-ai-fund",
+            "fund_size",
+            "50000000",
+        ),
+        (
+            "La plataforma Sigma funciona en 18 países.",
+            "platform:sigma",
+            "countries_covered",
+            "18",
+        ),
+        (
+            "Hasta la fecha se han concedido 310 ayudas en Aragón.",
+            "region:aragon",
+            "projects_funded",
+            "310",
+        ),
+        (
+            "La tecnológica española Alfa ofrece la hora de GPU a 2,10 euros.",
+            "org:alfa",
+            "gpu_hour_price",
+            "2.1",
+        ),
+        ("Perú destinará S/ 45 millones a la IA.", "country:peru", "ai_budget", "45000000"),
+        ("Lugo prevé crear 3.500 empleos.", "city:lugo", "jobs_created", "3500"),
+        ("Orense sumó 320 GPU H100 en Lugo.", "city:lugo", "accelerators", "320"),
+    ],
+)
+def test_what_a_figure_is_of_and_what_it_counts(
+    text: str, subject: str, measure: str, value: str
+) -> None:
+    found = [(c.subject, c.measure) for c in claims(text) if c.value == value]
+    assert found == [(subject, measure)]
+
+
+def test_data_centres_of_a_country_are_no_site() -> None:
+    found = claims("La capacidad de los centros de datos en México llegó a 366 MW.")
+    assert [c.subject for c in found] == ["country:mexico"]
+
+
+@pytest.mark.parametrize(
+    ("text", "bound"),
+    [
+        ("Chile tiene cerca del 15 % de los usuarios.", Bound.ABOUT),
+        ("Chile tiene arriba del 15 % de los usuarios.", Bound.MORE_THAN),
+        ("Chile tiene como mucho el 15 % de los usuarios.", Bound.AT_MOST),
+        ("Chile tiene cuando menos el 15 % de los usuarios.", Bound.AT_LEAST),
+    ],
+)
+def test_bounds_of_all_countries(text: str, bound: Bound) -> None:
+    assert [c.bound for c in claims(text) if c.value == "15"] == [bound]
+
+
+@pytest.mark.parametrize(
+    ("text", "period"),
+    [
+        ("Uruguay formará a 5.000 docentes antes de fines de 2027.", "2027-12-31"),
+        ("Uruguay formará a 5.000 docentes de aquí a 2030.", "2030"),
+        ("Uruguay formará a 5.000 docentes al 2030.", "2030"),
+        ("Uruguay formó a 5.000 docentes en el último trimestre de 2024.", "2024-Q4"),
+    ],
+)
+def test_periods(text: str, period: str) -> None:
+    assert [c.period for c in claims(text) if c.value == "5000"] == [period]
+
+
+def test_phases_are_no_count() -> None:
+    found = claims("El proyecto instalará 20.000 GPU en tres fases en Lugo.")
+    assert [c.value for c in found if c.measure == "accelerators"] == ["20000"]
