@@ -101,3 +101,80 @@ def test_a_bare_fraction_compared_has_the_unit_before() -> None:
 )
 def test_bounds(text: str, value: str, bound: Bound) -> None:
     assert read_one(text, value).bound is bound
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "measure"),
+    [
+        ("À Lyon, l'aide est plafonnée à 40 000 euros par entreprise.", "40000", "subsidy_cap"),
+        ("À Lyon, les bons de calcul ont profité à 300 PME.", "300", "firms_selected"),
+        (
+            "À Lyon, 18 % des entreprises déclarent utiliser au moins une technologie d'IA.",
+            "18",
+            "adoption_rate",
+        ),
+        ("À Lyon, 71 % des dirigeants invoquent le manque d'expertise.", "71", "survey_share"),
+        ("Le titre d'Airbus a perdu 4 % en séance.", "-4", "share_price_change"),
+        ("Airbus compte recruter 50 ingénieurs.", "50", "jobs_created"),
+        ("Le modèle Lucie a appris de 3 000 milliards de tokens.", "3000000000000", "data_volume"),
+        ("Les data centers de Dublin engloutissent 4 TWh.", "4000000000000", "power_demand"),
+        ("À Lyon, le contrat a été signé pour 30 millions d'euros.", "30000000", "deal_value"),
+        ("À Lyon, la formation accueillera 2 000 apprenants.", "2000", "people_trained"),
+        ("Airbus, établie à Toulouse depuis 2005, est rentable.", "2005", "founded_year"),
+        ("Le consortium réunit une dizaine de partenaires à Lyon.", "10", "consortium_size"),
+    ],
+)
+def test_other_ways_to_name_a_measure(text: str, value: str, measure: str) -> None:
+    assert read_one(text, value).measure == measure
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "unit"),
+    [
+        ("Airbus a levé 1,2 Md € en 2025.", "1200000000", "EUR"),
+        ("Airbus a levé 12 M d'euros en 2025.", "12000000", "EUR"),
+        ("Airbus a levé un demi-milliard d'euros.", "500000000", "EUR"),
+        ("Le Maroc y consacre 1,5 Md DH.", "1500000000", "MAD"),
+        ("À Dakar, une bourse de 60 000 francs est versée.", "60000", "XOF"),
+        ("À Lausanne, une bourse de 60 000 francs est versée.", "60000", "CHF"),
+    ],
+)
+def test_amounts_as_newspapers_write_them(text: str, value: str, unit: str) -> None:
+    assert read_one(text, value).unit == unit
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "subject"),
+    [
+        ("La jeune pousse lyonnaise Nova Santé emploie 70 personnes.", "70", "org:nova-sante"),
+        ("Le campus de Seneffe compte 400 GPU.", "400", "platform:campus-de-seneffe"),
+        ("Le supercalculateur de Lyon aligne 900 puces.", "900", "platform:lyon-supercomputer"),
+        ("Les bons de calcul de Lyon ont aidé 40 PME.", "40", "programme:lyon-compute-vouchers"),
+    ],
+)
+def test_names_beside_nouns_of_kind(text: str, value: str, subject: str) -> None:
+    assert read_one(text, value).subject == subject
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "period"),
+    [
+        ("Entre janvier et avril 2025, Lyon a formé 400 agents.", "400", "2025-01/2025-04"),
+        (
+            "Au cours de l'exercice 2025-2026, Airbus a formé 400 agents.",
+            "400",
+            "2025/2026",
+        ),
+    ],
+)
+def test_periods(text: str, value: str, period: str) -> None:
+    assert read_one(text, value).period == period
+
+
+def test_the_start_of_a_planned_change_is_a_fact() -> None:
+    text = "À Lyon, la puissance sera portée de 1,4 à 5 mégawatts."
+    assert (read_one(text, "1400000").bound, read_one(text, "5000000").bound) == (
+        Bound.EXACT,
+        Bound.EXACT,
+    )
+    assert read_one(text, "5000000").modality.value == "planned"
