@@ -7,7 +7,7 @@ from collections import defaultdict
 
 from mains.reports.packs.loader import entities, languages
 
-ID = re.compile(
+ID = re.compile(r"[a-z]+:[a-z0-9]+((-|(?<=\d)\.(?=\d))[a-z0-9]+)*")
     r"(app|city|country|event|model|org|plan|platform|programme|region|union):[a-z0-9]+(-[a-z0-9]+)*"
 )
 

@@ -220,8 +220,8 @@ def _measures(path: Path) -> LanguageMeasures:
     raw = _yaml(path) or {}
     if not isinstance(raw, dict):
         raise PackError(f"{path}: is no mapping")
-    parts = {key: raw.pop(key, {}) for key in ("scopes", "kinds", "programmes")}
-    return _check(path, TypeAdapter(LanguageMeasures), {"measures": raw, **parts})
+    scopes = raw.pop("scopes", {})
+    return _check(path, TypeAdapter(LanguageMeasures), {"measures": raw, "scopes": scopes})
 
 
 def _names(path: Path) -> NameWords:

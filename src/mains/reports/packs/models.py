@@ -451,10 +451,6 @@ class LanguageMeasures(Closed):
     """Words by measure."""
     scopes: dict[str, Phrases] = {}
     """Phrases by canonical English scope."""
-    kinds: dict[str, Phrases] = {}
-    """Nouns that say what a name beside them is: org: [start-up, company], model: [model]."""
-    programmes: dict[str, Phrases] = {}
-    """Nouns for schemes that are called after their place, by the slug's tail: compute-vouchers."""
 
 
 class NameWords(Closed):

@@ -309,12 +309,18 @@ def _schemes(
             held = name_of(place.id or "")
             # A proper name goes on with its place: AI Factory Austria.
             goes_on = place.first == match.last and place.known is not Known.ADJECTIVE
-            name = f"{tail}-{held}" if goes_on else f"{held}-{tail}"
+            name = _slug_with(tail, held, goes_on=goes_on)
             last = place.last if goes_on else match.last
             id_ = f"{kind or 'programme'}:{name}"
             yield mention_at(tokens, first, last, id_, kind or "programme", Known.RULE)
         elif not kind:
             yield mention_at(tokens, match.first, match.last, None, tail, Known.SCHEME)
+
+
+def _slug_with(tail: str, place: str, *, goes_on: bool) -> str:
+    if "{place}" in tail:
+        return tail.replace("{place}", place)
+    return f"{tail}-{place}" if goes_on else f"{place}-{tail}"
 
 
 def _place_beside(

@@ -31,6 +31,8 @@ class Known(StrEnum):
     """A scheme that is called after its place; its `kind` is the slug's tail until resolved."""
 
 
+NOT_IN_SLUG: Final = re.compile(r"(?:(?!(?<=\d)\.(?=\d))[\W_])+")
+"""All but letters, digits and the points of versions: R1, 3.2."""
 KINDLESS: Final = frozenset({Known.LOOKS, Known.RECURS})
 PLACES: Final = frozenset({"city", "region", "country", "union"})
 
@@ -83,7 +85,7 @@ def slug(name: str, letters: Mapping[str, str] | None = None) -> str:
     kept = re.sub(r"(?<=\w)\+", "-plus", kept)
     if letters:
         kept = "".join(letters.get(c, c) for c in kept)
-    return re.sub(r"[\W_]+", "-", kept).strip("-")
+    return NOT_IN_SLUG.sub("-", kept).strip("-")
 
 
 def written(tokens: Sequence[Token], first: int, last: int) -> str:
