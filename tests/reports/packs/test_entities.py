@@ -7,8 +7,9 @@ from collections import defaultdict
 
 from mains.reports.packs.loader import entities, languages
 
-ID = re.compile(r"[a-z]+:[a-z0-9]+((-|(?<=\d)\.(?=\d))[a-z0-9]+)*")
-    r"(app|city|country|event|model|org|plan|platform|programme|region|union):[a-z0-9]+(-[a-z0-9]+)*"
+ID = re.compile(
+    r"(app|city|country|event|model|org|plan|platform|programme|region|union)"
+    r":[a-z0-9]+((-|(?<=\d)\.(?=\d))[a-z0-9]+)*"
 )
 
 
