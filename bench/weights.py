@@ -1,18 +1,19 @@
-"""Fits `packs/data/weights.yaml`: signs of whom a figure is about, and of a claim that is right.
+"""Fits the reader's weights: of measures, of whom a figure is about, of a claim that is right.
 
-    python -m bench.weights [FOLDER...]
+    python -m bench.weights
 
-reads each folder's texts and gold (`tests/reports/texts/tuned` when none is named), fits both sets
-of weights by gradient descent towards a weak prior, and prints how well they do on documents that
-were left out (cross-validated by document, since figures of one text resemble each other). Held
-texts are refused: what they judge must not have been learnt from them.
+reads `tests/reports/texts/tuned` and `fitted` with their gold, fits each set of weights, writes
+`packs/data/weights.yaml` and `packs/data/wording`, and prints how well each does on documents that
+were left out (figures of one text resemble each other). Whether a claim is right is fitted by the
+texts of `fitted` alone, since nothing else was built on them. Held texts are never read: what they
+judge must not have been learnt from them.
 """
 
 from __future__ import annotations
 
+import json
 import random
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -21,178 +22,207 @@ import yaml
 
 import mains.reports.packs
 from bench import scoring
+from bench.softmax import (
+    Answering,
+    Choice,
+    Question,
+    Weighing,
+    fit_answers,
+    fit_choices,
+)
 from mains.reports.documents import open_document
 from mains.reports.reader import weights as weighing
 from mains.reports.reader.drafts import Draft
 from mains.reports.reader.judging import features_of
+from mains.reports.reader.measuring import MEASURE, NOTHING
 from mains.reports.reader.reader import drafts_of
-from mains.reports.reader.weights import Features, probability, shares, total
+from mains.reports.reader.weights import ANY_LANGUAGE, WORDING, Features, total
 
-TUNED: Final = Path("tests/reports/texts/tuned")
-FILE: Final = Path(mains.reports.packs.__file__).parent / "data" / weighing.FILE
+TEXTS: Final = Path("tests/reports/texts")
+TUNED: Final = TEXTS / "tuned"
+FITTED: Final = TEXTS / "fitted"
+DATA: Final = Path(mains.reports.packs.__file__).parent / "data"
+FILE: Final = DATA / weighing.FILE
 HEAD: Final = (
     "# How much each sign weighs; written by `python -m bench.weights` from the tuning texts.\n"
 )
-FOLDS: Final = 6
-STEPS: Final = 120
-RATE: Final = 0.08
-SUBJECT_PULL: Final = 1.0
-CLAIM_PULL: Final = 2.0
-PRECISION_WANTED: Final = 0.92
+FOLDS: Final = 4
+STRENGTH: Final = 1.0
+CLAIM_STRENGTH: Final = 2.0
+TUNED_WORTH: Final = 0.5
+"""What a figure of a text counts that words and rules were built on."""
+LEAST: Final = 0.03
+"""Weights below it say nothing."""
 SEED: Final = 1
-
-Weighing = dict[str, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """One figure's rivals: their features, and which of them gold names."""
-
-    doc: str
-    rivals: tuple[Features, ...]
-    right: tuple[bool, ...]
+RIGHT: Final = "right"
+WRONG: Final = "wrong"
+OF_LANGUAGE: Final = "\t"
+"""Divides a language from the sign of its words while weights are fitted."""
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """One claim's features, and whether its tuple equals gold."""
+class Figure:
+    """A claim to be that is no neutral number by gold alone, with the gold lines that it meets."""
 
     doc: str
-    features: Features
-    right: bool
+    draft: Draft
+    lines: tuple[scoring.Line, ...]
+    is_neutral: bool
+    worth: float
 
 
 def main() -> None:
-    folders = [Path(name) for name in sys.argv[1:]] or [TUNED]
-    assert not any("held" in folder.parts for folder in folders), (
-        "held texts judge; they never teach"
-    )
     held = yaml.safe_load(FILE.read_text("utf-8"))
-    choices = list(_choices(folders))
-    print(f"{len(choices)} figures whose subject is among its rivals")
-    pull = dict(held["subject"])
-    show_subjects(choices, pull)
-    held["subject"] = fit_subjects(choices, pull)
+    answering = measured(list(figures(TUNED)) + list(figures(FITTED)))
+    write_wording(MEASURE, answering)
+    held["measure"] = answering.own
     write(held)
-    verdicts = list(_verdicts(folders))
-    print(f"{len(verdicts)} claims, {sum(v.right for v in verdicts)} right")
-    held["accepted_min"] = show_claims(verdicts)
-    held["claim"] = fit_claims(verdicts)
+    held["subject"] = subjects(list(figures(TUNED)) + list(figures(FITTED)))
     write(held)
+    held["claim"] = claims(list(figures(FITTED)))
+    write(held)
+
+
+def measured(found: Sequence[Figure]) -> Answering:
+    """Return the weights of measures, and print how often the right one wins."""
+    questions = [q for figure in found if (q := _measure_question(figure)) is not None]
+    right = 0
+    for taught, asked in _folds(questions):
+        answering = fit_answers(taught, strength=STRENGTH)
+        for question in asked:
+            likely = answering.shares(question)
+            right += max(likely, key=lambda name: likely[name]) in question.right
+    print(f"measures right on documents left out: {right / len(questions):.3f} of {len(questions)}")
+    return fit_answers(questions, strength=STRENGTH)
+
+
+def subjects(found: Sequence[Figure]) -> Weighing:
+    """Return the weights of subjects, and print how often the right one wins."""
+    choices = [c for figure in found if (c := _subject_choice(figure)) is not None]
+    able = [choice for choice in choices if any(choice.right)]
+    right = 0
+    for taught, asked in _folds(choices):
+        fitted = fit_choices(taught, strength=STRENGTH)
+        for choice in asked:
+            totals = [total(rival, fitted) for rival in choice.rivals]
+            right += choice.right[totals.index(max(totals))]
+    print(
+        f"subjects right on documents left out: {right / len(choices):.3f} of {len(choices)}; "
+        f"among the rivals: {len(able) / len(choices):.3f}"
+    )
+    return fit_choices(choices, strength=STRENGTH)
+
+
+def claims(found: Sequence[Figure]) -> Weighing:
+    """Return the weights of a claim that is right, and print what each threshold would accept."""
+    verdicts = [_verdict(figure) for figure in found]
+    judged: list[tuple[float, bool]] = []
+    for taught, asked in _folds(verdicts):
+        fitted = _claim_weights(taught)
+        for verdict in asked:
+            features = verdict.answers[RIGHT]
+            likely = weighing.probability(total(features, fitted))
+            judged.append((likely, RIGHT in verdict.right))
+    for least in (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9):
+        over = [right for likely, right in judged if likely >= least]
+        rate = sum(over) / max(1, len(over))
+        print(f"  accepted at {least}: precision {rate:.3f}, {sum(over)} right of {len(judged)}")
+    return _claim_weights(verdicts)
+
+
+def _claim_weights(verdicts: Sequence[Question]) -> Weighing:
+    return fit_answers(verdicts, strength=0.0, own_strength=CLAIM_STRENGTH).own
 
 
 def write(held: dict[str, Any]) -> None:
     """Write the weights, rounded, and let the next reading use them."""
-    tidy = {
-        "accepted_min": round(float(held["accepted_min"]), 3),
-        "subject": {name: round(value, 3) for name, value in sorted(held["subject"].items())},
-        "claim": {name: round(value, 3) for name, value in sorted(held["claim"].items())},
-    }
+    tidy: dict[str, Any] = {"accepted_min": round(float(held["accepted_min"]), 3)}
+    for name in ("measure", "subject", "claim"):
+        tidy[name] = _rounded(held[name])
     FILE.write_text(HEAD + yaml.safe_dump(tidy, sort_keys=False), "utf-8")
     weighing.weights.cache_clear()
 
 
-def fit_subjects(choices: Sequence[Choice], pull: Weighing) -> Weighing:
-    """Return weights under which gold's subjects win, pulled towards those of before."""
-
-    def slopes(weights: Weighing) -> Weighing:
-        found: Weighing = {}
-        for choice in choices:
-            parts = shares([total(rival, weights) for rival in choice.rivals])
-            whole = sum(p for p, right in zip(parts, choice.right, strict=True) if right)
-            for rival, part, right in zip(choice.rivals, parts, choice.right, strict=True):
-                push = part - (part / whole if right and whole else 0.0)
-                for name, value in rival.items():
-                    found[name] = found.get(name, 0.0) + push * value
-        return found
-
-    return _descend(slopes, start=pull, pull=pull, strength=SUBJECT_PULL)
-
-
-def fit_claims(verdicts: Sequence[Verdict]) -> Weighing:
-    """Return weights that say how likely a claim is right, pulled towards nought."""
-
-    def slopes(weights: Weighing) -> Weighing:
-        found: Weighing = {}
-        for verdict in verdicts:
-            push = probability(total(verdict.features, weights)) - verdict.right
-            for name, value in verdict.features.items():
-                found[name] = found.get(name, 0.0) + push * value
-        return found
-
-    return _descend(slopes, start={}, pull={}, strength=CLAIM_PULL)
+def write_wording(question: str, answering: Answering) -> None:
+    """Write what words lean to, a file for each language and one for signs of any."""
+    folder = DATA / WORDING
+    folder.mkdir(exist_ok=True)
+    by_language: dict[str, dict[str, Weighing]] = {}
+    for name, weights in answering.by_answer.items():
+        code, divided, sign = name.partition(OF_LANGUAGE)
+        kept = _rounded(weights)
+        if kept:
+            language = code if divided else ANY_LANGUAGE
+            by_language.setdefault(language, {})[sign if divided else name] = kept
+    for language, signs in sorted(by_language.items()):
+        path = folder / f"{language}.json"
+        held = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+        held[question] = dict(sorted(signs.items()))
+        lines = json.dumps(held, ensure_ascii=False, indent=0, sort_keys=True)
+        path.write_text(lines + "\n", "utf-8")
+    weighing.wording.cache_clear()
 
 
-def show_subjects(choices: Sequence[Choice], pull: Weighing) -> None:
-    """Print how often the right subject wins in documents that were left out."""
-    right = 0
-    for taught, asked in _folds(choices):
-        weights = fit_subjects(taught, pull)
-        for choice in asked:
-            totals = [total(rival, weights) for rival in choice.rivals]
-            right += choice.right[totals.index(max(totals))]
-    print(f"subjects right on documents left out: {right / len(choices):.3f}")
+def _rounded(weights: Weighing) -> Weighing:
+    return {
+        name: round(value, 2) for name, value in sorted(weights.items()) if abs(value) >= LEAST
+    }
 
 
-def show_claims(verdicts: Sequence[Verdict]) -> float:
-    """Print precision and recall on documents left out; return the threshold to accept with."""
-    judged: list[tuple[float, bool]] = []
-    for taught, asked in _folds(verdicts):
-        weights = fit_claims(taught)
-        judged += [(probability(total(v.features, weights)), v.right) for v in asked]
-    judged.sort(key=lambda one: -one[0])
-    best = 1.0
-    for count in range(1, len(judged) + 1):
-        precision = sum(right for _, right in judged[:count]) / count
-        if count >= 40 and precision >= PRECISION_WANTED:
-            best = judged[count - 1][0]
-    for threshold in (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, best):
-        over = [right for chance, right in judged if chance >= threshold]
-        rate = sum(over) / max(1, len(over))
-        print(f"  accepted at {threshold:.3f}: precision {rate:.3f}, {sum(over)} right")
-    return best
+def figures(folder: Path) -> Iterator[Figure]:
+    """Yield each claim to be, neutral or not, that gold has a word on."""
+    gold = scoring.by_document(
+        line for path in sorted(folder.glob("gold*.jsonl")) for line in scoring.load(path)
+    )
+    worth = TUNED_WORTH if folder == TUNED else 1.0
+    for path in sorted(folder.glob("*.txt")):
+        for draft in drafts_of(open_document(path.read_bytes(), name=path.name)):
+            lines = [line for line in gold.get(path.name, []) if _meets(line, draft)]
+            stated = tuple(line for line in lines if line["measure"] not in scoring.NEUTRAL)
+            if not draft.is_neutral or draft.weighed is not None:
+                yield Figure(path.name, draft, stated, bool(lines) and not stated, worth)
 
 
-def _choices(folders: Sequence[Path]) -> Iterator[Choice]:
-    for doc, draft, lines in _figures(folders):
-        subjects = {line["subject"] for line in lines}
-        if len(subjects) != 1 or draft.choice is None:
-            continue
-        rivals = draft.choice.rivals
-        right = tuple(rival.id in subjects for rival in rivals)
-        if any(right) and len(rivals) > 1:
-            yield Choice(doc, tuple(rival.features for rival in rivals), right)
+def _measure_question(figure: Figure) -> Question | None:
+    weighed = figure.draft.weighed
+    if weighed is None or not (figure.lines or figure.is_neutral):
+        return None
+    code = figure.draft.scene.pack.code
+    words = {f"{code}{OF_LANGUAGE}{name}": value for name, value in weighed.words.items()}
+    right = {line["measure"] for line in figure.lines} or {NOTHING}
+    return Question(
+        figure.doc,
+        {**weighed.signs, **words},
+        weighed.named,
+        frozenset(right),
+        figure.worth,
+    )
 
 
-def _verdicts(folders: Sequence[Path]) -> Iterator[Verdict]:
-    for doc, draft, lines in _figures(folders):
-        fields = {name: getattr(draft, name) for name in scoring.TUPLE}
-        right = any(all(line[name] == fields[name] for name in scoring.TUPLE) for line in lines)
-        yield Verdict(doc, features_of(draft), right)
+def _subject_choice(figure: Figure) -> Choice | None:
+    choice = figure.draft.choice
+    subjects = {line["subject"] for line in figure.lines}
+    if choice is None or not choice.rivals or not subjects:
+        return None
+    right = tuple(rival.id in subjects for rival in choice.rivals)
+    rivals = tuple(rival.features for rival in choice.rivals)
+    return Choice(figure.doc, rivals, right, figure.worth)
 
 
-def _figures(folders: Sequence[Path]) -> Iterator[tuple[str, Draft, list[scoring.Line]]]:
-    """Yield each claim to be that is no neutral number, with the gold lines that it meets."""
-    for folder in folders:
-        gold = scoring.by_document(
-            line for path in sorted(folder.glob("gold*.jsonl")) for line in scoring.load(path)
-        )
-        for path in sorted(folder.glob("*.txt")):
-            for draft in drafts_of(open_document(path.read_bytes(), name=path.name)):
-                lines = [line for line in gold.get(path.name, []) if _meets(line, draft)]
-                neutral = [line for line in lines if line["measure"] in scoring.NEUTRAL]
-                if not draft.is_neutral and not (neutral and len(neutral) == len(lines)):
-                    yield path.name, draft, [line for line in lines if line not in neutral]
+def _verdict(figure: Figure) -> Question:
+    fields = {name: getattr(figure.draft, name) for name in scoring.TUPLE}
+    right = any(all(line[n] == fields[n] for n in scoring.TUPLE) for line in figure.lines)
+    seen: Features = features_of(figure.draft)
+    answer = RIGHT if right else WRONG
+    return Question(figure.doc, {}, {RIGHT: seen, WRONG: {}}, frozenset({answer}), figure.worth)
 
 
 def _meets(line: scoring.Line, draft: Draft) -> bool:
+    overlap = bool(line["start"] < draft.end and draft.start < line["end"])
     if line["measure"] in scoring.NEUTRAL:
-        return bool(line["start"] < draft.end and draft.start < line["end"])
-    return (
-        bool(line["start"] < draft.end and draft.start < line["end"])
-        and scoring.number(line["value"]) == scoring.number(draft.value)
-        and line["unit"] == draft.unit
-    )
+        return overlap
+    same = scoring.number(line["value"]) == scoring.number(draft.value)
+    return overlap and same and line["unit"] == draft.unit
 
 
 def _folds(items: Sequence[Any]) -> Iterator[tuple[list[Any], list[Any]]]:
@@ -201,24 +231,6 @@ def _folds(items: Sequence[Any]) -> Iterator[tuple[list[Any], list[Any]]]:
     for fold in range(FOLDS):
         out = set(docs[fold::FOLDS])
         yield [i for i in items if i.doc not in out], [i for i in items if i.doc in out]
-
-
-def _descend(
-    slopes: Callable[[Weighing], Weighing], *, start: Weighing, pull: Weighing, strength: float
-) -> Weighing:
-    """Return the weights after some steps of Adam's method; `strength` holds them near `pull`."""
-    weights = dict(start)
-    mean: Weighing = {}
-    spread: Weighing = {}
-    for step in range(1, STEPS + 1):
-        found = slopes(weights)
-        for name in sorted(set(found) | set(weights)):
-            slope = found.get(name, 0.0) + strength * (weights.get(name, 0.0) - pull.get(name, 0.0))
-            mean[name] = 0.9 * mean.get(name, 0.0) + 0.1 * slope
-            spread[name] = 0.999 * spread.get(name, 0.0) + 0.001 * slope * slope
-            pace = (spread[name] / (1 - 0.999**step)) ** 0.5 + 1e-9
-            weights[name] = weights.get(name, 0.0) - RATE * mean[name] / (1 - 0.9**step) / pace
-    return weights
 
 
 if __name__ == "__main__":

@@ -460,6 +460,8 @@ class NameWords(Closed):
     """Nouns that say what a name beside them is: org: [start-up, company], model: [model]."""
     tails: dict[str, Phrases] = {}
     """Nouns that end a name in capitals, by kind: org: [institute], event: [summit]."""
+    heads: Phrases = ()
+    """Nouns of kind that are the first word of the names behind them, also where a sentence begins."""
     schemes: dict[str, Phrases] = {}
     """Nouns for schemes and sites that are called after their place, by the slug's tail:
     compute-vouchers; a kind before it is that of the subject: "platform:data-centre"."""

@@ -13,7 +13,6 @@ from typing import Final
 
 from mains.reports.reader.binding_dates import bind_date, neutral_period
 from mains.reports.reader.binding_measures import (
-    MARGIN_MAX,
     MeasureChoice,
     counting_word,
     falls,
@@ -28,6 +27,7 @@ from mains.reports.reader.drafts import Draft, subject_reasons
 from mains.reports.reader.figures import PeriodMention, Quantity, QuantityKind
 from mains.reports.reader.focus import Focus
 from mains.reports.reader.governing import scope_at, speaker_of
+from mains.reports.reader.measuring import NOTHING, Context, Weighed, unit_of, weigh
 from mains.reports.reader.modality import comparisons
 from mains.reports.reader.scene import Scene
 from mains.reports.reader.timing import Timing
@@ -39,12 +39,7 @@ NEUTRAL_OF: Final = {
     QuantityKind.VAGUE: "vague_quantity",
 }
 HEADLINE: Final = "headline"
-CHOICES_MAX: Final = 4
-RIVALS_WITHIN: Final = 2.5
-SUBJECT_WEIGHT: Final = 0.45
-SUBJECT_WORTH_MAX: Final = 5.0
 CARRIED_COMPARED: Final = 7.2
-MARGIN_MIN: Final = 0.3
 RANKING: Final = frozenset(
     {QuantityKind.RANK, QuantityKind.SUPERLATIVE, QuantityKind.FIRST, QuantityKind.ORDINAL}
 )
@@ -61,6 +56,8 @@ class Binder:
     previous: tuple[Draft, ...] = ()
     """The claims of the sentence before, if it stands in the same paragraph."""
     paragraph: int = -1
+    context: Context = field(default_factory=Context)
+    """What the document speaks of."""
     timing: Timing = field(init=False)
     """Which settles periods and modalities."""
     confirmed: set[str] = field(default_factory=set)
@@ -109,13 +106,17 @@ class Binder:
             neutral = "qualifier_number" if neutral is None else neutral
         if neutral is not None:
             return self._neutral(scene, quantity, neutral)
-        measure, subject = self._measure_and_subject(scene, quantity, drafts)
-        return self._made(scene, quantity, measure, subject)
+        weighed = self._weighed(scene, quantity, drafts)
+        measure = weighed.choice
+        if measure is not None and measure.measure == NOTHING:
+            return replace(self._neutral(scene, quantity, NOTHING), weighed=weighed)
+        if measure is not None:
+            self.context.remember(unit_of(quantity), measure.measure)
+        subject = self._subject(scene, quantity, measure)
+        return replace(self._made(scene, quantity, measure, subject), weighed=weighed)
 
-    def _measure_and_subject(
-        self, scene: Scene, quantity: Quantity, drafts: Sequence[Draft]
-    ) -> tuple[MeasureChoice | None, SubjectChoice | None]:
-        """Choose both together: a measure of companies wants a company near the figure."""
+    def _weighed(self, scene: Scene, quantity: Quantity, drafts: Sequence[Draft]) -> Weighed:
+        """Return the measures that the figure may be of, the likeliest first."""
         choices = measure_choices(scene, quantity, frozenset(self.established))
         carried = self._carried(scene, quantity, drafts)
         if carried is not None:
@@ -124,21 +125,9 @@ class Binder:
             ]
             if all(choice.measure != carried.measure for choice in choices):
                 choices = sorted([*choices, carried], key=lambda choice: -choice.score)
-        near = [c for c in choices[:CHOICES_MAX] if c.score > choices[0].score - RIVALS_WITHIN]
-        weighed = []
-        for choice in near:
-            subject = self._subject(scene, quantity, choice)
-            worth = min(subject.score, SUBJECT_WORTH_MAX) if subject is not None else 0.0
-            weighed.append((choice.score + SUBJECT_WEIGHT * worth, choice, subject))
-        if not weighed:
-            return None, None
-        weighed.sort(key=lambda held: -held[0])
-        total, measure, subject = weighed[0]
-        if len(weighed) > 1:
-            margin = min(total - weighed[1][0], MARGIN_MAX)
-            rival = weighed[1][1].measure if margin < MARGIN_MIN else None
-            measure = replace(measure, rival=rival, margin=margin)
-        return measure, subject
+        before = next((d.measure for d in reversed((*self.previous, *drafts)) if d.measure), None)
+        context = self.context.of(unit_of(quantity), before)
+        return weigh(scene, quantity, choices, context)
 
     def _neutral(self, scene: Scene, quantity: Quantity, measure: str) -> Draft:
         held = [m for m in scene.entities if m.first <= quantity.first and quantity.last <= m.last]

@@ -70,11 +70,13 @@ class MeasureChoice:
     """Another measure that fits nearly as well."""
     margin: float = MARGIN_MAX
     """How far it is ahead of the next one."""
+    likelihood: float = 1.0
+    """How likely it is among all measures that the unit allows."""
 
     @property
     def is_clear(self) -> bool:
         """Whether the binding is strong enough to be accepted."""
-        return self.score >= ACCEPTED_MIN and self.rival is None
+        return self.rival is None
 
 
 def unit_classes(quantity: Quantity) -> frozenset[str]:

@@ -80,11 +80,13 @@ def choose_subject(
     """
     if (listed := _respective(scene, first, kinds)) is not None:
         return listed
-    held = [
-        _weigh(scene, first, last, mention, cue, is_rank=is_rank)
-        for named in scene.entities
-        if (mention := as_kind(named, kinds)) is not None and mention.id is not None
-    ]
+    held = []
+    for named in scene.entities:
+        mention = as_kind(named, kinds)
+        if mention is not None and mention.id is not None:
+            held.append(_weigh(scene, first, last, mention, cue, is_rank=is_rank))
+            if mention.kind != named.kind:
+                held[-1].features["taken_as_kind"] = 1.0
     is_first_near = any(_is_like(choice.id, kinds[0]) for choice in held)
     held += _holders(scene, first, last, cue, kinds, is_rank=is_rank)
     topics = focus.topics(kinds, scene)

@@ -9,6 +9,7 @@ from typing import Final
 from mains.reports.reader.binding_measures import MeasureChoice
 from mains.reports.reader.binding_subjects import SubjectChoice
 from mains.reports.reader.figures import PeriodMention, Quantity
+from mains.reports.reader.measuring import Weighed
 from mains.reports.reader.mentions import MeasureCue
 from mains.reports.reader.scene import Scene
 from mains.reports.values import (
@@ -65,6 +66,8 @@ class Draft:
     """How the subject was chosen."""
     measured: MeasureChoice | None = None
     """How the measure was chosen, unless it is a rank's."""
+    weighed: Weighed | None = None
+    """What the measure was chosen among, unless it is a rank's or a date's."""
 
     @property
     def is_measure_sure(self) -> bool:

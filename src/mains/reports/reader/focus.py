@@ -177,6 +177,15 @@ class Focus:
         whole = sum(self._counts.values())
         return self._counts[name_of(id_)] / whole if whole else 0.0
 
+    def kinds(self) -> dict[str, float]:
+        """Return the share of the document's namings that each kind of thing has."""
+        shares: dict[str, float] = {}
+        whole = sum(self._counts.values())
+        for name, count in self._counts.items():
+            kind = self._first[name].kind
+            shares[kind] = shares.get(kind, 0.0) + count / whole
+        return shares
+
     def standing(self, id_: str) -> str:
         """Return the thing's place among those of its kind by how often it is named."""
         kind, own = id_.partition(":")[0], self._counts[name_of(id_)]

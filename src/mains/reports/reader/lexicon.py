@@ -80,6 +80,10 @@ class Lexicon:
     """Abbreviations in capitals that are no names: AI, GPU."""
     plain: frozenset[str]
     """The stems of all words that the pack knows: one alone in a capital is no name."""
+    heads: frozenset[str]
+    """Nouns of kind that are the first word of the names behind them: Grupo Xyz."""
+    capital_nouns: bool
+    """Whether the language writes all nouns in capitals."""
     openers: frozenset[str]
     """Small words that sentences begin with in capitals, and that begin no name."""
     counting: frozenset[str]
@@ -117,6 +121,8 @@ def lexicon(pack: Pack) -> Lexicon:
             for word in (*pack.root.names.common, *grammar.names.common, *_dated(pack))
         ),
         plain=frozenset(_stems(pack)),
+        heads=frozenset(pack.tokenizer.normalise(word) for word in pack.names.heads),
+        capital_nouns=grammar.numbers.capital_nouns,
         openers=frozenset(pack.tokenizer.normalise(word) for word in grammar.names.openers),
         counting=_counting(pack),
         letters=grammar.names.letters,

@@ -27,8 +27,10 @@ from mains.reports.reader.naming import (
     CHIP,
     dated,
     is_known,
+    is_opener,
     is_title_case,
     names_by_looks,
+    proper_name,
     unknown_names,
 )
 from mains.reports.reader.text import Sentence
@@ -37,6 +39,7 @@ from mains.reports.values import Modality
 
 __all__ = ["EntityMention", "Known", "Mentions", "mentions", "slug"]
 
+LONG_NAME_TOKENS_MAX: Final = 6
 LENGTHENED: Final = frozenset({"org", *PLACES})
 FUTURE_LETTERS_MIN: Final = 5
 POSSESSIVES: Final = frozenset({"'s", "’s", "'", "-", "的"})
@@ -152,13 +155,20 @@ def _entities(
     known = _named(tokens, words)
     names.add(known if capital_nouns else (_longer(tokens, m, words) for m in known))
     named = _Found()
-    named.add(_schemes(tokens, words, names.held))
+    named.add(_schemes(tokens, words, names.held, capital_nouns=capital_nouns))
+    told = list(unknown_names(tokens, words, speaking, capital_nouns=capital_nouns))
+    # A noun of kind tells a name that begins with a known one: the programme Tunis AI Boost.
+    named.add(name for name in told if any(_holds(name, known) for known in names.held))
     named.add(names.held)
-    named.add(unknown_names(tokens, words, speaking, capital_nouns=capital_nouns))
+    named.add(told)
     named.add(_standing_in(tokens, words, capital_nouns=capital_nouns))
     named.add(names_by_looks(tokens, words, speaking, capital_nouns=capital_nouns))
     found = sorted(named.held, key=lambda mention: mention.first)
     yield from (_of_maker(tokens, mention, found) for mention in found)
+
+
+def _holds(name: EntityMention, known: EntityMention) -> bool:
+    return name.first == known.first and known.last < name.last
 
 
 class _Found:
@@ -196,32 +206,43 @@ def _named(tokens: Sequence[Token], words: Lexicon) -> Iterator[EntityMention]:
 def _longer(tokens: Sequence[Token], mention: EntityMention, words: Lexicon) -> EntityMention:
     """Return the longer name that a known one begins: Samsung is not Samsung SDS.
 
-    Behind a place only two words or more make a name: "Beijing Mayor" is none.
+    Its last word may tell its kind. Behind a place it has to, or two words make a name: "Beijing
+    Mayor" is none.
     """
     if mention.kind not in LENGTHENED or mention.known is not Known.NAME:
         return mention
     end = mention.last
-    while end < len(tokens) and _continues(tokens, end, words):
+    while end < len(tokens) and end - mention.first < LONG_NAME_TOKENS_MAX:
+        if not _continues(tokens, end, words):
+            break
         end += 1
-    if end == mention.last or (mention.kind in PLACES and end - mention.last < 2):
+    is_place = mention.kind in PLACES
+    for last in range(end, mention.last, -1):
+        tail = next((m for m in words.tails.find(tokens[mention.last : last])[-1:]), None)
+        if tail is not None and tail.last == last - mention.last:
+            return made(tokens, mention.first, last, tail.payload)
+    told = sum(_is_told(token, words) for token in tokens[mention.last : end])
+    if told < (2 if is_place else 1) or not _is_told(tokens[end - 1], words):
         return mention
-    known = Known.LOOKS if mention.kind in PLACES else Known.RULE
-    return made(tokens, mention.first, end, "org", known)
+    return made(tokens, mention.first, end, "org", Known.LOOKS if is_place else Known.RULE)
 
 
 def _continues(tokens: Sequence[Token], at: int, words: Lexicon) -> bool:
     """Whether a word in a capital, which nothing else is, goes on with the name before it."""
     token = tokens[at]
-    goes_on = at + 1 < len(tokens) and tokens[at + 1].text[0].isupper()
-    is_told = len(token.text) > 2 and token.norm not in words.common
     return (
         token.kind is TokenKind.WORD
         and token.text[0].isupper()
-        and (is_told and token.stem not in words.plain or goes_on)
-        and token.norm not in words.openers
+        and not is_opener(token, words)
         and not is_known(tokens, at, words)
         and CHIP.fullmatch(token.text) is None
     )
+
+
+def _is_told(token: Token, words: Lexicon) -> bool:
+    """Whether a word alone says that a name goes on: no abbreviation, and no word of the pack."""
+    is_common = token.norm in words.common or token.norm in words.counting
+    return len(token.text) > 2 and not is_common and token.stem not in words.plain
 
 
 def _family(token: Token, words: Lexicon) -> Called | None:
@@ -292,16 +313,25 @@ def _standing_in(
 
 
 def _schemes(
-    tokens: Sequence[Token], words: Lexicon, named: Sequence[EntityMention]
+    tokens: Sequence[Token],
+    words: Lexicon,
+    named: Sequence[EntityMention],
+    *,
+    capital_nouns: bool,
 ) -> Iterator[EntityMention]:
     """Yield schemes and sites that are called after their place.
 
     A place right beside the noun names it here; schemes without one take the place that the
-    paragraph is about, when it is known.
+    paragraph is about, when it is known. One that a longer run of capitals names has a name of its
+    own.
     """
     places = [m for m in named if m.kind in PLACES]
     for match in words.schemes.find(tokens):
         kind, _, tail = match.payload.rpartition(":")
+        proper = None if capital_nouns else proper_name(tokens, match, words)
+        if proper is not None:
+            yield made(tokens, *proper, kind or "programme", letters=words.letters)
+            continue
         place = _place_beside(match, places, words, tokens)
         if place is not None:
             # A place right before the noun is a part of the name, and no subject of its own.

@@ -33,6 +33,7 @@ class Known(StrEnum):
 
 NOT_IN_SLUG: Final = re.compile(r"(?:(?!(?<=\d)\.(?=\d))[\W_])+")
 """All but letters, digits and the points of versions: R1, 3.2."""
+MADE_UP: Final = frozenset({Known.LOOKS, Known.RULE})
 KINDLESS: Final = frozenset({Known.LOOKS, Known.RECURS})
 PLACES: Final = frozenset({"city", "region", "country", "union"})
 
@@ -56,15 +57,15 @@ class EntityMention:
 def as_kind(mention: EntityMention, kinds: Sequence[str]) -> EntityMention | None:
     """Return the mention as one of the kinds, the likeliest first, or None where it is none.
 
-    A name that recurs or has several words, and whose kind nothing tells, may be any thing named,
-    though no place.
+    A name that no pack knows, and that recurs or has several words, may be any thing named, though
+    no place: what tells its kind may err.
     """
     if mention.kind in kinds:
         return mention
     kind = next((kind for kind in kinds if kind not in PLACES), None)
     if mention.id is None or kind is None:
         return None
-    is_long = mention.known is Known.LOOKS and "-" in mention.id
+    is_long = mention.known in MADE_UP and mention.kind not in PLACES and "-" in mention.id
     if mention.known is not Known.RECURS and not is_long:
         return None
     return replace(mention, id=f"{kind}:{name_of(mention.id)}", kind=kind)

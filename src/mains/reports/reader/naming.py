@@ -130,7 +130,15 @@ def _beside_kind(
         at += 1
     end = _capitals_after(tokens, at, words, any_script=True)
     if end > at and not _is_common(tokens[at:end], words):
-        yield _made(tokens, at, end, match.payload, words)
+        first = match.first if _is_head(tokens, match, words) else at
+        yield _made(tokens, first, end, match.payload, words)
+
+
+def _is_head(tokens: Sequence[Token], match: Match[str], words: Lexicon) -> bool:
+    """Whether the noun of kind is the first word of the name: Grupo Xyz, the Fonds Xyz."""
+    if not _is_capital(tokens[match.first]) or words.capital_nouns:
+        return False
+    return match.first > 0 or tokens[match.first].norm in words.heads
 
 
 def _is_adjective(tokens: Sequence[Token], at: int, words: Lexicon) -> bool:
@@ -162,11 +170,27 @@ def _tailed(tokens: Sequence[Token], words: Lexicon) -> Iterator[EntityMention]:
         if not _is_capital(tokens[match.last - 1]) or _goes_on(tokens, match.last):
             continue
         first = _capitals_before(tokens, match.first)
-        while first < match.first and _is_opener(tokens[first], words):
+        while first < match.first and is_opener(tokens[first], words):
             first += 1
         if first < match.first and not _is_common(tokens[first : match.first], words):
             name = _made(tokens, first, match.last, match.payload, words)
             yield dated(tokens, name)
+
+
+def proper_name(
+    tokens: Sequence[Token], match: Match[str], words: Lexicon
+) -> tuple[int, int] | None:
+    """Return the run of capitals that a noun of kind is only a part of: Bono Cómputo Oriental."""
+    if not all(_is_capital(token) for token in tokens[match.first : match.last] if token.is_word):
+        return None
+    first, last = _capitals_before(tokens, match.first), match.last
+    while last < len(tokens) and _is_capital(tokens[last]) and not is_known(tokens, last, words):
+        last += 1
+    while first < match.first and is_opener(tokens[first], words):
+        first += 1
+    if first < match.first and is_known(tokens, first, words):
+        return None
+    return (first, last) if last - first > match.last - match.first else None
 
 
 def _goes_on(tokens: Sequence[Token], last: int) -> bool:
@@ -228,14 +252,16 @@ def _name_begins(
     if capital_nouns:
         inner = (at for at in range(first, end) if _has_inner_capital(tokens[at].text))
         return next(inner, first)
-    while first + 1 < end and _is_opener(tokens[first], words):
+    while first + 1 < end and is_opener(tokens[first], words):
         first += 1
     return first
 
 
-def _is_opener(token: Token, words: Lexicon) -> bool:
+def is_opener(token: Token, words: Lexicon) -> bool:
     """Whether a word opens a sentence and no name: The, L'."""
-    return token.norm in words.openers or token.norm.endswith("'")
+    if token.norm in words.openers or token.norm.endswith("'"):
+        return True
+    return words.links.match((token,), 0) is not None
 
 
 def _has_inner_capital(word: str) -> bool:
@@ -245,7 +271,7 @@ def _has_inner_capital(word: str) -> bool:
 def _is_name(name: Sequence[Token], words: Lexicon, *, foreign: bool, alone: bool) -> bool:
     """Whether capitals make a name: not those of an acronym or, in some languages, of nouns."""
     held = [t.text for t in name if t.is_word]
-    if _is_common(name, words) or len(held[0]) == 1 or _is_opener(name[0], words):
+    if _is_common(name, words) or len(held[0]) == 1 or is_opener(name[0], words):
         return False
     if len(held) == 1 and name[0].stem in words.plain:
         return False

@@ -17,6 +17,7 @@ from mains.reports.reader.currencies import Part, with_currencies
 from mains.reports.reader.drafts import Draft
 from mains.reports.reader.focus import Focus
 from mains.reports.reader.judging import judged
+from mains.reports.reader.measuring import Context
 from mains.reports.reader.mentions import mentions
 from mains.reports.reader.pairing import pairs_of, with_restated_periods
 from mains.reports.reader.quantities import figures
@@ -49,7 +50,9 @@ def drafts_of(document: Document) -> list[Draft]:
 
 
 def _bound(document: Document, scenes: Sequence[Scene]) -> list[Draft]:
-    binder = Binder(Focus(scenes), Calendar(scenes, document.published))
+    focus = Focus(scenes)
+    calendar = Calendar(scenes, document.published)
+    binder = Binder(focus, calendar, context=Context(scenes, focus.kinds()))
     return [draft for scene in scenes for draft in binder.bind(scene)]
 
 

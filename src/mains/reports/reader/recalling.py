@@ -14,7 +14,7 @@ from mains.reports.packs import Pack, Token, TokenKind
 from mains.reports.reader.figures import Figures, QuantityKind
 from mains.reports.reader.lexicon import Lexicon, lexicon
 from mains.reports.reader.mentions import Mentions
-from mains.reports.reader.named import KINDLESS, EntityMention, Known, mention_at, slug
+from mains.reports.reader.named import KINDLESS, PLACES, EntityMention, Known, mention_at, slug
 from mains.reports.reader.settling import settled
 from mains.reports.reader.text import Sentence
 
@@ -57,7 +57,7 @@ def without_versions(figures: Figures, mentions: Mentions) -> Figures:
     inside = {
         index
         for m in mentions.entities
-        if m.kind in ("model", "app") and m.known in (Known.NAME, Known.RULE)
+        if m.kind not in PLACES and m.known is not Known.STAND_IN
         for index in range(m.first + 1, m.last)
     }
     if not inside:

@@ -1,11 +1,14 @@
 """How much each sign weighs: features of a choice times weights that texts with gold taught.
 
-The weights are data (`packs/data/weights.yaml`), fitted by `python -m bench.weights` on the tuning
-texts alone; names of features say what was seen. A feature without a weight counts nothing.
+The weights are data, fitted by `python -m bench.weights` on the tuning texts alone: those that hold
+in any language in `packs/data/weights.yaml`, those of words in `packs/data/wording/<code>.json`.
+Names of features say what was seen. A feature without a weight counts nothing, and a language
+without a file of words is read by what holds in any.
 """
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,14 +21,17 @@ import yaml
 Features = dict[str, float]
 
 FILE: Final = "weights.yaml"
+WORDING: Final = "wording"
+ANY_LANGUAGE: Final = "any"
 LOGIT_MAX: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """The weights of a subject among its rivals, and of a whole claim."""
+    """The weights of a subject among its rivals, of a measure's cues, and of a whole claim."""
 
     subject: Mapping[str, float]
+    measure: Mapping[str, float]
     claim: Mapping[str, float]
     accepted_min: float
     """The least probability, by the weights of claims, with which a claim is accepted."""
@@ -36,7 +42,33 @@ def weights() -> Weights:
     """Return the weights that the package carries."""
     folder = resources.files("mains.reports.packs") / "data"
     held = yaml.load((folder / FILE).read_text("utf-8"), Loader=yaml.CSafeLoader)
-    return Weights(held["subject"], held["claim"], float(held["accepted_min"]))
+    least = float(held["accepted_min"])
+    return Weights(held["subject"], held["measure"], held["claim"], least)
+
+
+Lean = Mapping[str, Mapping[str, float]]
+"""By sign: how it leans to each of several answers."""
+
+
+@cache
+def wording(code: str) -> Mapping[str, Lean]:
+    """Return by question what the words of a language lean to; nothing where it has no file."""
+    path = resources.files("mains.reports.packs") / "data" / WORDING / f"{code}.json"
+    held: dict[str, Lean] = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    return held
+
+
+def leanings(question: str, code: str, *, words: Features, signs: Features) -> dict[str, float]:
+    """Return how much each answer gains by the words of a language and by the signs of any."""
+    gained: dict[str, float] = {}
+    for held, seen in (
+        (wording(code).get(question, {}), words),
+        (wording(ANY_LANGUAGE).get(question, {}), signs),
+    ):
+        for name, value in seen.items():
+            for answer, weight in held.get(name, {}).items():
+                gained[answer] = gained.get(answer, 0.0) + weight * value
+    return gained
 
 
 def total(features: Mapping[str, float], weighing: Mapping[str, float]) -> float:

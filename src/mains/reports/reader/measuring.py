@@ -1,0 +1,153 @@
+"""Which measure a figure is of, when all signs are weighed: cues, words around, what the text is about.
+
+The cues of measures (binding_measures.py) propose; the words around the figure and what the document
+speaks of lean to one measure or another (packs/data/wording). All measures that may have the figure's
+unit are weighed together, and so is the possibility that the number only qualifies something.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from mains.reports.packs import Pack
+from mains.reports.reader.binding_measures import MARGIN_MAX, MeasureChoice, unit_classes
+from mains.reports.reader.figures import Quantity
+from mains.reports.reader.scene import Scene
+from mains.reports.reader.weights import Features, leanings, shares, total, weights
+from mains.reports.reader.wording import figure_signs, words_around
+
+NOTHING: Final = "qualifier_number"
+"""The number states nothing by itself."""
+MEASURE: Final = "measure"
+SCORE_STEP: Final = 5.0
+BEHIND_STEP: Final = 3.0
+ALONE: Final = "alone"
+NOTHING_MIN: Final = 0.6
+CLEAR_MIN: Final = 0.5
+LEAST: Final = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """The measures that a figure may be of, with what was seen of each."""
+
+    signs: Features
+    """What holds in any language."""
+    words: Features
+    """What holds in the figure's language."""
+    named: Mapping[str, Features]
+    """By measure: how the sentence's cues name it; every measure that the unit allows."""
+    choice: MeasureChoice | None
+    """The likeliest."""
+
+
+class Context:
+    """What the document speaks of: signs that are the same for all of its figures."""
+
+    def __init__(
+        self, scenes: Sequence[Scene] = (), about: Mapping[str, float] | None = None
+    ) -> None:
+        families = Counter(
+            scene.pack.rules[naming.measure].family
+            for scene in scenes
+            for cue in scene.mentions.measures
+            for naming in cue.namings
+        )
+        whole = families.total() or 1
+        self.signs: Features = {f"family={name}": n / whole for name, n in families.items()}
+        self.signs.update({f"about={kind}": share for kind, share in (about or {}).items()})
+        self._last: dict[str, str] = {}
+        """By unit class: the measure of the last figure."""
+
+    def of(self, unit: str, before: str | None) -> Features:
+        """Return the signs for a figure; `before` is the measure of the figure before it."""
+        last = self._last.get(unit, ALONE)
+        return {**self.signs, f"last={last}": 1.0, f"before={before or ALONE}": 1.0}
+
+    def remember(self, unit: str, measure: str) -> None:
+        """Remember what the last figure of a unit is of."""
+        self._last[unit] = measure
+
+
+def weigh(
+    scene: Scene, quantity: Quantity, choices: Sequence[MeasureChoice], context: Features
+) -> Weighed:
+    """Return all measures that the unit allows; `choices` are those that cues name, best first."""
+    unit = unit_of(quantity)
+    signs = {**figure_signs(scene, quantity, unit), **context}
+    words = words_around(scene, quantity.first, quantity.last)
+    named = dict(_named(allowed(scene.pack, unit_classes(quantity)), choices))
+    lean = leanings(MEASURE, scene.pack.code, words=words, signs=signs)
+    held = weights().measure
+    totals = [lean.get(name, 0.0) + total(seen, held) for name, seen in named.items()]
+    return Weighed(signs, words, named, _chosen(list(named), totals, choices))
+
+
+def _chosen(
+    names: Sequence[str], totals: Sequence[float], choices: Sequence[MeasureChoice]
+) -> MeasureChoice | None:
+    """Return the likeliest measure as its cue named it, with how likely it is."""
+    if len(names) < 2:
+        return None
+    ranked = sorted(zip(shares(totals), names, strict=True), key=lambda one: (-one[0], one[1]))
+    (likelihood, name), (second, rival) = ranked[:2]
+    if name == NOTHING and likelihood < NOTHING_MIN:
+        (likelihood, name), rival = ranked[1], NOTHING
+    choice = next((choice for choice in choices if choice.measure == name), None)
+    held = choice or MeasureChoice(name, 0.0, "words", None)
+    return replace(
+        held,
+        likelihood=likelihood,
+        margin=min(math.log(likelihood / max(second, LEAST)), MARGIN_MAX),
+        rival=rival if likelihood < CLEAR_MIN else None,
+    )
+
+
+def unit_of(quantity: Quantity) -> str:
+    """Return the unit class of a quantity by one name."""
+    return "/".join(sorted(unit_classes(quantity)))
+
+
+def allowed(pack: Pack, classes: frozenset[str]) -> tuple[str, ...]:
+    """Return the measures that may have a figure of the unit classes, and `NOTHING`."""
+    return pack.derive(_by_units).get(classes) or _of_classes(pack, classes)
+
+
+def _by_units(pack: Pack) -> dict[frozenset[str], tuple[str, ...]]:
+    single = {unit for rule in pack.rules.values() for unit in rule.units}
+    return {frozenset({unit}): _of_classes(pack, frozenset({unit})) for unit in single}
+
+
+def _of_classes(pack: Pack, classes: frozenset[str]) -> tuple[str, ...]:
+    held = [
+        name
+        for name, rule in pack.rules.items()
+        if classes & set(rule.units) and not rule.neutral and not rule.rank_only
+    ]
+    return (*held, NOTHING)
+
+
+def _named(
+    names: Iterable[str], choices: Sequence[MeasureChoice]
+) -> Iterable[tuple[str, Features]]:
+    by_name = {choice.measure: choice for choice in reversed(choices)}
+    best = max((choice.score for choice in choices), default=0.0)
+    for name in names:
+        choice = by_name.get(name)
+        if choice is None:
+            yield name, {}
+            continue
+        yield (
+            name,
+            {
+                "named": 1.0,
+                "score": choice.score / SCORE_STEP,
+                "behind_best": (choice.score - best) / BEHIND_STEP,
+                "best": float(choice is choices[0]),
+                f"slot_{choice.slot}": 1.0,
+            },
+        )
