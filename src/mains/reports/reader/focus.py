@@ -33,6 +33,7 @@ TITLE_WEIGHT: Final = 3
 SENTENCES_BACK_MAX: Final = 3
 MAIN_COUNT_MIN: Final = 3
 NAMED_MAX: Final = 4
+HOMES: Final = ("country", "union")
 STANDINGS: Final = 3
 NAMED_COUNT_MIN: Final = 2
 ADJECTIVE_WEIGHT: Final = 0.75
@@ -72,8 +73,10 @@ class Focus:
                 self._counts[name_of(mention.id or "")] += weight
                 if scene.block is BlockKind.TITLE:
                     self._title.append(mention)
-        self._home = _home(scenes)
-        """The country that the document speaks of most, by name or by what lies in it."""
+        self._homes = {
+            kind: home for kind in HOMES if (home := _home(scenes, kind)) is not None
+        }
+        """The country and union that the document speaks of most, by name or by what lies in it."""
         self._before: list[tuple[int, tuple[EntityMention, ...]]] = []
         self._heading: tuple[EntityMention, ...] = ()
         self._before_body = False
@@ -168,8 +171,7 @@ class Focus:
         if main is not None:
             held.append(main)
         held += self._named(kinds, {topic.id for topic in held})
-        if "country" in kinds and self._home is not None:
-            held.append(Topic(self._home, "country", "home"))
+        held += [Topic(id_, kind, "home") for kind, id_ in self._homes.items() if kind in kinds]
         return held
 
     def salience(self, id_: str) -> float:
@@ -276,8 +278,8 @@ class Focus:
         return Topic(id_, id_.partition(":")[0], "document", is_ambiguous)
 
 
-def _home(scenes: Sequence[Scene]) -> str | None:
-    """Return the country that names, adjectives, places and organisations speak of most."""
+def _home(scenes: Sequence[Scene], kind: str) -> str | None:
+    """Return the place of a kind that names, adjectives and what lies in it speak of most."""
     weights: dict[str, float] = {}
     for scene in scenes:
         holders = scene.pack.derive(holders_of)
@@ -285,7 +287,7 @@ def _home(scenes: Sequence[Scene]) -> str | None:
             weight, id_ = 1.0, mention.id
             if mention.known is Known.ADJECTIVE:
                 weight = ADJECTIVE_WEIGHT
-            while id_ is not None and not id_.startswith("country:"):
+            while id_ is not None and not id_.startswith(f"{kind}:"):
                 id_, weight = holders.get(id_), HOLDER_WEIGHT
             if id_ is not None:
                 weights[id_] = weights.get(id_, 0.0) + weight
