@@ -51,8 +51,9 @@ STRENGTH: Final = 1.0
 CLAIM_STRENGTH: Final = 2.0
 TUNED_WORTH: Final = 0.5
 """What a figure of a text counts that words and rules were built on."""
-LEAST: Final = 0.03
-"""Weights below it say nothing."""
+LEAST: Final = 0.01
+WORDS_LEAST: Final = 0.08
+"""Weights below it say nothing; of words there are very many."""
 SEED: Final = 1
 RIGHT: Final = "right"
 WRONG: Final = "wrong"
@@ -150,7 +151,7 @@ def write_wording(question: str, answering: Answering) -> None:
     by_language: dict[str, dict[str, Weighing]] = {}
     for name, weights in answering.by_answer.items():
         code, divided, sign = name.partition(OF_LANGUAGE)
-        kept = _rounded(weights)
+        kept = _rounded(weights, WORDS_LEAST)
         if kept:
             language = code if divided else ANY_LANGUAGE
             by_language.setdefault(language, {})[sign if divided else name] = kept
@@ -158,15 +159,24 @@ def write_wording(question: str, answering: Answering) -> None:
         path = folder / f"{language}.json"
         held = json.loads(path.read_text("utf-8")) if path.is_file() else {}
         held[question] = dict(sorted(signs.items()))
-        lines = json.dumps(held, ensure_ascii=False, indent=0, sort_keys=True)
-        path.write_text(lines + "\n", "utf-8")
+        path.write_text(_lines(held), "utf-8")
     weighing.wording.cache_clear()
 
 
-def _rounded(weights: Weighing) -> Weighing:
-    return {
-        name: round(value, 2) for name, value in sorted(weights.items()) if abs(value) >= LEAST
-    }
+def _lines(held: dict[str, dict[str, Weighing]]) -> str:
+    """Return the file of a language: a line for each sign, so that changes can be read."""
+    questions = []
+    for question, signs in sorted(held.items()):
+        lines = [
+            f"{json.dumps(sign, ensure_ascii=False)}:{json.dumps(weights, separators=(',', ':'))}"
+            for sign, weights in sorted(signs.items())
+        ]
+        questions.append(f'"{question}":{{\n' + ",\n".join(lines) + "\n}")
+    return "{\n" + ",\n".join(questions) + "\n}\n"
+
+
+def _rounded(weights: Weighing, least: float = LEAST) -> Weighing:
+    return {name: round(value, 2) for name, value in sorted(weights.items()) if abs(value) >= least}
 
 
 def figures(folder: Path) -> Iterator[Figure]:
@@ -193,7 +203,7 @@ def _measure_question(figure: Figure) -> Question | None:
     return Question(
         figure.doc,
         {**weighed.signs, **words},
-        weighed.named,
+        {name: weighed.named.get(name, {}) for name in weighed.names},
         frozenset(right),
         figure.worth,
     )

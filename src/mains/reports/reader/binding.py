@@ -126,8 +126,7 @@ class Binder:
             if all(choice.measure != carried.measure for choice in choices):
                 choices = sorted([*choices, carried], key=lambda choice: -choice.score)
         before = next((d.measure for d in reversed((*self.previous, *drafts)) if d.measure), None)
-        context = self.context.of(unit_of(quantity), before)
-        return weigh(scene, quantity, choices, context)
+        return weigh(scene, quantity, choices, self.context, before=before)
 
     def _neutral(self, scene: Scene, quantity: Quantity, measure: str) -> Draft:
         held = [m for m in scene.entities if m.first <= quantity.first and quantity.last <= m.last]

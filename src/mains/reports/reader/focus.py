@@ -73,9 +73,7 @@ class Focus:
                 self._counts[name_of(mention.id or "")] += weight
                 if scene.block is BlockKind.TITLE:
                     self._title.append(mention)
-        self._homes = {
-            kind: home for kind in HOMES if (home := _home(scenes, kind)) is not None
-        }
+        self._homes = {kind: home for kind in HOMES if (home := _home(scenes, kind)) is not None}
         """The country and union that the document speaks of most, by name or by what lies in it."""
         self._before: list[tuple[int, tuple[EntityMention, ...]]] = []
         self._heading: tuple[EntityMention, ...] = ()

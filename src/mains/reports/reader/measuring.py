@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -17,7 +17,14 @@ from mains.reports.packs import Pack
 from mains.reports.reader.binding_measures import MARGIN_MAX, MeasureChoice, unit_classes
 from mains.reports.reader.figures import Quantity
 from mains.reports.reader.scene import Scene
-from mains.reports.reader.weights import Features, leanings, shares, total, weights
+from mains.reports.reader.weights import (
+    ANY_LANGUAGE,
+    Features,
+    leanings,
+    shares,
+    total,
+    weights,
+)
 from mains.reports.reader.wording import figure_signs, words_around
 
 NOTHING: Final = "qualifier_number"
@@ -39,8 +46,10 @@ class Weighed:
     """What holds in any language."""
     words: Features
     """What holds in the figure's language."""
+    names: tuple[str, ...]
+    """Every measure that the unit allows."""
     named: Mapping[str, Features]
-    """By measure: how the sentence's cues name it; every measure that the unit allows."""
+    """By measure: how the sentence's cues name it."""
     choice: MeasureChoice | None
     """The likeliest."""
 
@@ -60,13 +69,15 @@ class Context:
         whole = families.total() or 1
         self.signs: Features = {f"family={name}": n / whole for name, n in families.items()}
         self.signs.update({f"about={kind}": share for kind, share in (about or {}).items()})
+        self.lean = leanings(MEASURE, ANY_LANGUAGE, self.signs)
+        """What the document's own signs lean to."""
         self._last: dict[str, str] = {}
         """By unit class: the measure of the last figure."""
 
     def of(self, unit: str, before: str | None) -> Features:
         """Return the signs for a figure; `before` is the measure of the figure before it."""
         last = self._last.get(unit, ALONE)
-        return {**self.signs, f"last={last}": 1.0, f"before={before or ALONE}": 1.0}
+        return {f"last={last}": 1.0, f"before={before or ALONE}": 1.0}
 
     def remember(self, unit: str, measure: str) -> None:
         """Remember what the last figure of a unit is of."""
@@ -74,17 +85,29 @@ class Context:
 
 
 def weigh(
-    scene: Scene, quantity: Quantity, choices: Sequence[MeasureChoice], context: Features
+    scene: Scene,
+    quantity: Quantity,
+    choices: Sequence[MeasureChoice],
+    context: Context,
+    *,
+    before: str | None,
 ) -> Weighed:
-    """Return all measures that the unit allows; `choices` are those that cues name, best first."""
+    """Return all measures that the unit allows; `choices` are those that cues name, best first.
+
+    `before` is the measure of the figure before it.
+    """
     unit = unit_of(quantity)
-    signs = {**figure_signs(scene, quantity, unit), **context}
+    own = {**figure_signs(scene, quantity, unit), **context.of(unit, before)}
     words = words_around(scene, quantity.first, quantity.last)
-    named = dict(_named(allowed(scene.pack, unit_classes(quantity)), choices))
-    lean = leanings(MEASURE, scene.pack.code, words=words, signs=signs)
-    held = weights().measure
-    totals = [lean.get(name, 0.0) + total(seen, held) for name, seen in named.items()]
-    return Weighed(signs, words, named, _chosen(list(named), totals, choices))
+    named = _named(choices)
+    lean = leanings(MEASURE, ANY_LANGUAGE, own, base=context.lean)
+    lean = leanings(MEASURE, scene.pack.code, words, base=lean)
+    names, held = allowed(scene.pack, unit_classes(quantity)), weights().measure
+    totals = [
+        lean.get(name, 0.0) + (total(named[name], held) if name in named else 0.0) for name in names
+    ]
+    signs = {**context.signs, **own}
+    return Weighed(signs, words, names, named, _chosen(names, totals, choices))
 
 
 def _chosen(
@@ -131,23 +154,17 @@ def _of_classes(pack: Pack, classes: frozenset[str]) -> tuple[str, ...]:
     return (*held, NOTHING)
 
 
-def _named(
-    names: Iterable[str], choices: Sequence[MeasureChoice]
-) -> Iterable[tuple[str, Features]]:
-    by_name = {choice.measure: choice for choice in reversed(choices)}
-    best = max((choice.score for choice in choices), default=0.0)
-    for name in names:
-        choice = by_name.get(name)
-        if choice is None:
-            yield name, {}
-            continue
-        yield (
-            name,
-            {
-                "named": 1.0,
-                "score": choice.score / SCORE_STEP,
-                "behind_best": (choice.score - best) / BEHIND_STEP,
-                "best": float(choice is choices[0]),
-                f"slot_{choice.slot}": 1.0,
-            },
-        )
+def _named(choices: Sequence[MeasureChoice]) -> dict[str, Features]:
+    if not choices:
+        return {}
+    best = max(choice.score for choice in choices)
+    return {
+        choice.measure: {
+            "named": 1.0,
+            "score": choice.score / SCORE_STEP,
+            "behind_best": (choice.score - best) / BEHIND_STEP,
+            "best": float(choice is choices[0]),
+            f"slot_{choice.slot}": 1.0,
+        }
+        for choice in reversed(choices)
+    }

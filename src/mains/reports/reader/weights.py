@@ -46,28 +46,30 @@ def weights() -> Weights:
     return Weights(held["subject"], held["measure"], held["claim"], least)
 
 
-Lean = Mapping[str, Mapping[str, float]]
-"""By sign: how it leans to each of several answers."""
+Lean = Mapping[str, Sequence[tuple[str, float]]]
+"""By sign: the answers to which it leans, and how much."""
 
 
 @cache
 def wording(code: str) -> Mapping[str, Lean]:
     """Return by question what the words of a language lean to; nothing where it has no file."""
     path = resources.files("mains.reports.packs") / "data" / WORDING / f"{code}.json"
-    held: dict[str, Lean] = json.loads(path.read_text("utf-8")) if path.is_file() else {}
-    return held
+    held = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    return {
+        question: {sign: tuple(answers.items()) for sign, answers in signs.items()}
+        for question, signs in held.items()
+    }
 
 
-def leanings(question: str, code: str, *, words: Features, signs: Features) -> dict[str, float]:
-    """Return how much each answer gains by the words of a language and by the signs of any."""
-    gained: dict[str, float] = {}
-    for held, seen in (
-        (wording(code).get(question, {}), words),
-        (wording(ANY_LANGUAGE).get(question, {}), signs),
-    ):
-        for name, value in seen.items():
-            for answer, weight in held.get(name, {}).items():
-                gained[answer] = gained.get(answer, 0.0) + weight * value
+def leanings(
+    question: str, code: str, seen: Features, *, base: Mapping[str, float] | None = None
+) -> dict[str, float]:
+    """Return how much each answer gains by the signs, added to `base`."""
+    gained = dict(base or {})
+    held = wording(code).get(question, {})
+    for name, value in seen.items():
+        for answer, weight in held.get(name, ()):
+            gained[answer] = gained.get(answer, 0.0) + weight * value
     return gained
 
 
