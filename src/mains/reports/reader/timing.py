@@ -49,6 +49,7 @@ from mains.reports.values import Modality, Reason
 
 EVENT_DATE: Final = "event_date"
 GROWTH: Final = "growth_rate"
+SHARE: Final = "share"
 RANK: Final = "rank_"
 ANY: Final = ""
 SURVEYED: Final = re.compile(r"\d{4}-\d{2}-\d{2}/\d{4}-\d{2}-\d{2}")
@@ -239,7 +240,10 @@ def _goes_with(pack: Pack, earlier: Draft, draft: Draft, time: Time) -> bool:
     """Whether an earlier claim of the sentence may give the figure its period."""
     if earlier.measure == (draft.measure or "").removeprefix(RANK):
         return True
-    if earlier.measure == draft.measure:
+    if draft.measure in (earlier.measure, SHARE):
+        # A share tells of the whole that was named before it, at its time.
+        return True
+    if time == "flow" and earlier.measure == GROWTH:
         return True
     return time in ("rate", "flow") and time_of(pack, earlier.measure) == time
 
