@@ -16,6 +16,7 @@ from mains.reports.reader.calendars import Calendar
 from mains.reports.reader.currencies import Part, with_currencies
 from mains.reports.reader.drafts import Draft
 from mains.reports.reader.focus import Focus
+from mains.reports.reader.foreseeing import foreseen
 from mains.reports.reader.judging import judged
 from mains.reports.reader.mentions import mentions
 from mains.reports.reader.pairing import pairs_of, with_restated_periods
@@ -50,7 +51,7 @@ def drafts_of(document: Document) -> list[Draft]:
 
 def _bound(document: Document, scenes: Sequence[Scene]) -> list[Draft]:
     binder = Binder(Focus(scenes), Calendar(scenes, document.published))
-    return [draft for scene in scenes for draft in binder.bind(scene)]
+    return foreseen([draft for scene in scenes for draft in binder.bind(scene)])
 
 
 def _scenes(document: Document) -> list[Scene]:
