@@ -89,3 +89,22 @@ def test_the_day_on_which_something_opened_is_no_dateline() -> None:
 )
 def test_a_share_has_the_time_of_the_whole_before_it(text: str) -> None:
     assert claim_of(text, "4").period == "2025"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("The company promises that city a large data centre with 300 MW of power.", "300000000"),
+        ("Iberdrola prometió en Lugo un centro de datos de 300 MW.", "300000000"),
+        ("Iberdrola ha promesso a Bari un centro dati da 300 MW.", "300000000"),
+        ("Iberdrola verspricht Graz ein Rechenzentrum mit 300 MW.", "300000000"),
+    ],
+)
+def test_what_is_promised_or_asked_for_is_planned(text: str, value: str) -> None:
+    assert claim_of(text, value).modality is Modality.PLANNED
+
+
+def test_an_answer_in_a_survey_is_a_fact_though_it_speaks_of_plans() -> None:
+    text = "In the poll of 1,400 firms, 58 per cent of respondents said they would use AI."
+    assert claim_of(text, "58").modality is Modality.OBSERVED
+    assert claim_of(text, "1400").modality is Modality.OBSERVED

@@ -136,6 +136,9 @@ class Timing:
             cue = cue if cue is not None and cue.modality is Modality.PLANNED else None
         rule = scene.pack.rules.get(draft.measure or "")
         usual = rule.modality if rule is not None else None
+        if usual == Modality.OBSERVED.value:
+            # What was counted or asked is a fact: "14% plan to use AI" is no plan of the survey.
+            cue = None
         if usual is not None and period is None and _is_yearly(scene, draft):
             # What is paid out every year is a rule in force, no plan.
             usual = None
