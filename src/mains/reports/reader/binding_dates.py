@@ -12,7 +12,7 @@ from mains.reports.reader.figures import PeriodMention
 from mains.reports.reader.focus import Focus
 from mains.reports.reader.governing import AREAS, scope_at, speaker_of
 from mains.reports.reader.lexicon import Link, Role
-from mains.reports.reader.mentions import EntityMention
+from mains.reports.reader.mentions import EntityMention, MeasureCue
 from mains.reports.reader.scene import Scene
 from mains.reports.values import Reason, Status
 
@@ -21,6 +21,7 @@ YEAR: Final = re.compile(r"\d{4}")
 EDITION_GAP_MAX: Final = 2
 CUE_WAY_MAX: Final = 2.5
 VERB_WAY_MAX: Final = 0.5
+FOLLOWING_TOKENS_MAX: Final = 2
 
 
 def neutral_period(scene: Scene, mention: PeriodMention) -> Draft:
@@ -106,14 +107,21 @@ def _edition(scene: Scene, mention: PeriodMention) -> EntityMention | None:
 
 
 def _is_date_of_something(scene: Scene, mention: PeriodMention, drafts: Sequence[Draft]) -> bool:
-    """Whether a day or month, with a cue of an event near and no figure that it could qualify."""
-    period = mention.period
-    if period is None or YEAR.fullmatch(period.partition("/")[0]):
+    """Whether it is the date of an event: a verb of one stands beside it, or no figure is near.
+
+    A year alone needs the verb right before it; a day or month is an event's too if a noun of one
+    is near and no figure of the clause could be what it dates.
+    """
+    if mention.period is None:
+        return False
+    figures = [d for d in drafts if not d.is_neutral]
+    if _has_verb_before(scene, mention, figures):
+        return True
+    if YEAR.fullmatch(mention.period.partition("/")[0]) or mention.point:
         return False
     clause = scene.clause(mention.first)
-    beside = [d for d in drafts if not d.is_neutral and scene.clause(d.first) == clause]
-    if beside:
-        return _has_verb_between(scene, mention, beside)
+    if any(scene.clause(d.first) == clause for d in figures):
+        return _has_verb_behind(scene, mention)
     return any(
         naming.measure == EVENT_DATE
         and min(scene.distance(cue.last, mention.first), scene.distance(mention.last, cue.first))
@@ -123,17 +131,29 @@ def _is_date_of_something(scene: Scene, mention: PeriodMention, drafts: Sequence
     )
 
 
-def _has_verb_between(scene: Scene, mention: PeriodMention, figures: Sequence[Draft]) -> bool:
-    """Whether a verb of an event stands right before the date, behind the clause's figures.
+def _has_verb_before(scene: Scene, mention: PeriodMention, figures: Sequence[Draft]) -> bool:
+    """Whether a verb of an event leads to the date, with no figure between that it could date.
 
-    "The 80-megawatt site goes live in March 2026": the date is the verb's, not the figure's.
+    "The site goes live in March 2026 with 12,000 chips": the date is the verb's, not the figure's.
     """
+    clause = scene.clause(mention.first)
     return any(
-        naming.measure == EVENT_DATE
-        and naming.role is Role.VERB
-        and cue.last <= mention.first
+        cue.last <= mention.first
         and scene.distance(cue.last, mention.first) <= VERB_WAY_MAX
-        and all(figure.last <= cue.first for figure in figures)
-        for cue in scene.mentions.measures
-        for naming in cue.namings
+        and scene.clause(cue.first) == clause
+        and not any(cue.first < figure.last <= mention.first for figure in figures)
+        for cue in _event_verbs(scene)
     )
+
+
+def _has_verb_behind(scene: Scene, mention: PeriodMention) -> bool:
+    """Whether the verb of an event follows the date at once, as in scripts without spaces."""
+    return any(0 <= cue.first - mention.last <= FOLLOWING_TOKENS_MAX for cue in _event_verbs(scene))
+
+
+def _event_verbs(scene: Scene) -> list[MeasureCue]:
+    return [
+        cue
+        for cue in scene.mentions.measures
+        if any(n.measure == EVENT_DATE and n.role is Role.VERB for n in cue.namings)
+    ]

@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import Final
 
 from mains.reports.reader.figures import PeriodMention
+from mains.reports.reader.lexicon import Role
 from mains.reports.reader.modality import modality_at, period_end, period_start
 from mains.reports.reader.periods import DAY_ALONE
 from mains.reports.reader.scene import Scene
@@ -24,6 +25,7 @@ DAY: Final = re.compile(r"(\d{4}|-)-\d{2}-\d{2}")
 DAY_OR_MONTH: Final = re.compile(r"\d{4}-\d{2}(-\d{2})?")
 FULL_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 DATELINE_SENTENCES_MAX: Final = 4
+EVENT_GAP_MAX: Final = 2
 SHIFTED: Final = re.compile(r"\{year([+-]\d+)?\}")
 FUTURE_WEIGHT: Final = 2.0
 MONTH: Final = re.compile(r"month([+-]\d+)?")
@@ -175,19 +177,36 @@ def _shifted(period: str, years: int) -> str:
 def _dateline(scenes: Sequence[Scene]) -> str | None:
     """Return the document's day: the first day of its head, what only tells a state excepted.
 
-    A dateline without a year lies behind the last day whose state the document tells.
+    The day on which something opened or will open is none. A dateline without a year lies behind
+    the last day whose state the document tells.
     """
     body = [scene for scene in scenes if scene.block is BlockKind.BODY]
+    state = _last_state(scenes)
     for scene in body[:DATELINE_SENTENCES_MAX]:
         for mention in scene.periods:
             if mention.point or mention.period is None or not DAY.fullmatch(mention.period):
                 continue
+            if _is_of_event(scene, mention):
+                continue
             if _names_year(scene, mention):
                 return mention.period
-            found = _next_day(mention.period[-5:], _last_state(scenes))
+            found = _next_day(mention.period[-5:], state)
             if found is not None:
                 return found
     return None
+
+
+def _is_of_event(scene: Scene, mention: PeriodMention) -> bool:
+    """Whether the verb right before the day is that of an event, and none of saying."""
+    said = {index for spot in scene.mentions.says for index in range(spot.first, spot.last)}
+    return any(
+        naming.measure == "event_date"
+        and naming.role is Role.VERB
+        and 0 <= mention.first - cue.last <= EVENT_GAP_MAX
+        and said.isdisjoint(range(cue.first, cue.last))
+        for cue in scene.mentions.measures
+        for naming in cue.namings
+    )
 
 
 def _names_year(scene: Scene, mention: PeriodMention) -> bool:

@@ -16,6 +16,7 @@ from mains.reports.reader.calendars import Calendar
 from mains.reports.reader.currencies import Part, with_currencies
 from mains.reports.reader.drafts import Draft
 from mains.reports.reader.focus import Focus
+from mains.reports.reader.foreseeing import foreseen
 from mains.reports.reader.judging import judged
 from mains.reports.reader.measuring import Context
 from mains.reports.reader.mentions import mentions
@@ -53,7 +54,7 @@ def _bound(document: Document, scenes: Sequence[Scene]) -> list[Draft]:
     focus = Focus(scenes)
     calendar = Calendar(scenes, document.published)
     binder = Binder(focus, calendar, context=Context(scenes, focus.kinds()))
-    return [draft for scene in scenes for draft in binder.bind(scene)]
+    return foreseen([draft for scene in scenes for draft in binder.bind(scene)])
 
 
 def _scenes(document: Document) -> list[Scene]:

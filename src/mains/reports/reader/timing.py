@@ -49,6 +49,7 @@ from mains.reports.values import Modality, Reason
 
 EVENT_DATE: Final = "event_date"
 GROWTH: Final = "growth_rate"
+SHARE: Final = "share"
 RANK: Final = "rank_"
 ANY: Final = ""
 SURVEYED: Final = re.compile(r"\d{4}-\d{2}-\d{2}/\d{4}-\d{2}-\d{2}")
@@ -135,6 +136,9 @@ class Timing:
             cue = cue if cue is not None and cue.modality is Modality.PLANNED else None
         rule = scene.pack.rules.get(draft.measure or "")
         usual = rule.modality if rule is not None else None
+        if usual == Modality.OBSERVED.value:
+            # What was counted or asked is a fact: "14% plan to use AI" is no plan of the survey.
+            cue = None
         if usual is not None and period is None and _is_yearly(scene, draft):
             # What is paid out every year is a rule in force, no plan.
             usual = None
@@ -239,7 +243,10 @@ def _goes_with(pack: Pack, earlier: Draft, draft: Draft, time: Time) -> bool:
     """Whether an earlier claim of the sentence may give the figure its period."""
     if earlier.measure == (draft.measure or "").removeprefix(RANK):
         return True
-    if earlier.measure == draft.measure:
+    if draft.measure in (earlier.measure, SHARE):
+        # A share tells of the whole that was named before it, at its time.
+        return True
+    if time == "flow" and earlier.measure == GROWTH:
         return True
     return time in ("rate", "flow") and time_of(pack, earlier.measure) == time
 
