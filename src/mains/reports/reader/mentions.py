@@ -17,21 +17,22 @@ from mains.reports.reader.named import (
     PLACES,
     EntityMention,
     Known,
+    dated,
     made,
     mention_at,
     name_of,
-    slug,
     written,
 )
 from mains.reports.reader.naming import (
     CHIP,
-    dated,
     is_known,
     is_title_case,
     names_by_looks,
     unknown_names,
 )
+from mains.reports.reader.romanising import slug
 from mains.reports.reader.text import Sentence
+from mains.reports.reader.unspaced import names_by_ending, quoted_names, unknown_places
 from mains.reports.reader.versions import is_lettered, tier_end, version_end
 from mains.reports.values import Modality
 
@@ -151,10 +152,13 @@ def _entities(
     names = _Found()
     known = _named(tokens, words)
     names.add(known if capital_nouns else (_longer(tokens, m, words) for m in known))
+    names.add(unknown_places(tokens, words, tuple(names.held)))
     named = _Found()
+    named.add(quoted_names(tokens, words, names.held))
     named.add(_schemes(tokens, words, names.held))
     named.add(names.held)
     named.add(unknown_names(tokens, words, speaking, capital_nouns=capital_nouns))
+    named.add(names_by_ending(tokens, words, tuple(named.held)))
     named.add(_standing_in(tokens, words, capital_nouns=capital_nouns))
     named.add(names_by_looks(tokens, words, speaking, capital_nouns=capital_nouns))
     found = sorted(named.held, key=lambda mention: mention.first)
@@ -206,7 +210,10 @@ def _longer(tokens: Sequence[Token], mention: EntityMention, words: Lexicon) -> 
     if end == mention.last or (mention.kind in PLACES and end - mention.last < 2):
         return mention
     known = Known.LOOKS if mention.kind in PLACES else Known.RULE
-    return made(tokens, mention.first, end, "org", known)
+    if tokens[mention.first].kind is not TokenKind.HAN:
+        return made(tokens, mention.first, end, "org", known)
+    name = f"org:{name_of(mention.id or '')}-{slug(written(tokens, mention.last, end))}"
+    return mention_at(tokens, mention.first, end, name, "org", known)
 
 
 def _continues(tokens: Sequence[Token], at: int, words: Lexicon) -> bool:
@@ -217,7 +224,7 @@ def _continues(tokens: Sequence[Token], at: int, words: Lexicon) -> bool:
     return (
         token.kind is TokenKind.WORD
         and token.text[0].isupper()
-        and (is_told and token.stem not in words.plain or goes_on)
+        and ((is_told and token.stem not in words.plain) or goes_on)
         and token.norm not in words.openers
         and not is_known(tokens, at, words)
         and CHIP.fullmatch(token.text) is None
