@@ -28,6 +28,14 @@ from tests.reports.reader.test_naming import ids
         ("「岭舟」大模型已經備案。", "model:lingzhou"),
         ("2025岭南海人工智能博览会闭幕。", "event:lingnanhai-ai-expo-2025"),
         ("三星SDS与高校合作。", "org:samsung-sds"),
+        ("在此基础上训练的“岭舟”翻译模型已发布。", "model:lingzhou"),
+        ("长春的“旗岭”座舱大模型已装车。", "model:qiling"),
+        ("湖北省楚澜源人工智能母基金完成备案。", "programme:chulanyuan-ai-fund"),
+        ("《无锡市面向东盟人工智能算力券管理办法》", "programme:wuxi-compute-vouchers"),
+        ("《青年企业智能转型资助计划》开放申请。", "programme:qingnian-qiye-zhineng-zhuanxing"),
+        ("无锡绿色智算中心投入运行。", "platform:wuxi-green-computing-centre"),
+        ("无锡理工大学开设专业。", "org:wuxi-university-of-technology"),
+        ("札幌的“雪冷”公司（Yukirei）成立。", "org:yukirei"),
     ],
 )
 def test_an_ending_or_a_noun_beside_tells_a_name(text: str, expected: str) -> None:
@@ -63,6 +71,29 @@ def test_a_city_comes_back_without_its_ending() -> None:
 
 def test_a_university_is_not_called_by_its_place_alone() -> None:
     assert ids("岭东学院开设专业。岭东人口不多。", "zh") == ["org:lingdong-college"]
+
+
+def test_a_name_is_meant_by_what_the_bracket_calls_it() -> None:
+    text = "拟建设“岚恒智算产业园”（以下简称“本项目”）。\n\n岭舟科技中标。本项目总投资20亿元。"
+    assert ids(text, "zh")[-1] == "platform:lanheng-campus"
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("en", 'The Quell Institute (hereinafter "Ridgework") opened. Ridgework grew.'),
+        ("fr", "Le Quell Institut (ci-après « Ridgework ») ouvre. Ridgework grandit."),
+        ("de", "Das Unternehmen Quellborn (im Folgenden „Ridgework“) wächst. Ridgework plant."),
+    ],
+)
+def test_other_languages_say_what_they_call_a_name_too(language: str, text: str) -> None:
+    found = ids(text, language)
+    assert found[0] == found[-1] and "ridgework" not in found[-1]
+
+
+def test_an_event_is_the_edition_whose_year_the_text_gives() -> None:
+    text = "岭海人工智能博览会闭幕。2025岭海人工智能博览会共签约31个项目。"
+    assert set(ids(text, "zh")) == {"event:linghai-ai-expo-2025"}
 
 
 def test_figures_are_about_the_city_that_no_pack_knows() -> None:

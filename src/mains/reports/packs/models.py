@@ -463,6 +463,8 @@ class NameWords(Closed):
     schemes: dict[str, Phrases] = {}
     """Nouns for schemes and sites that are called after their place, by the slug's tail:
     compute-vouchers; a kind before it is that of the subject: "platform:data-centre"."""
+    aliases: Phrases = ()
+    """Words before what a name is called by from there on: hereinafter, ci-après."""
     weak_tails: dict[str, Phrases] = {}
     """Endings of names without spaces that end common words too: a noun of kind beside the name or
     another naming has to help."""

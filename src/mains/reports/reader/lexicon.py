@@ -89,6 +89,8 @@ class Lexicon:
     """Words that make a figure of the number before them: million, %, euros."""
     spelling: Spelling
     """How names are written in Latin letters."""
+    aliases: PhraseMatcher[bool]
+    """Words before what a name is called by from there on: hereinafter."""
     weak_tails: PhraseMatcher[str]
     """Endings of names that need another sign: they end common words as well."""
     parts: PhraseMatcher[bool]
@@ -137,6 +139,7 @@ def lexicon(pack: Pack) -> Lexicon:
         openers=frozenset(pack.tokenizer.normalise(word) for word in grammar.names.openers),
         counting=_counting(pack),
         spelling=_spelling(pack),
+        aliases=PhraseMatcher([(p, True) for p in pack.names.aliases], pack.tokenizer),
         weak_tails=matcher(_by_kind(pack.names.weak_tails)),
         parts=PhraseMatcher([(p, True) for p in pack.names.parts], pack.tokenizer),
         vocabulary=PhraseMatcher([(p, True) for p in _unspaced(pack)], pack.tokenizer),

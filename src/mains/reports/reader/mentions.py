@@ -32,7 +32,14 @@ from mains.reports.reader.naming import (
 )
 from mains.reports.reader.romanising import slug
 from mains.reports.reader.text import Sentence
-from mains.reports.reader.unspaced import names_by_ending, quoted_names, unknown_places
+from mains.reports.reader.unspaced import (
+    names_beside,
+    names_by_ending,
+    own_schemes,
+    placed_names,
+    quoted_names,
+    unknown_places,
+)
 from mains.reports.reader.versions import is_lettered, tier_end, version_end
 from mains.reports.values import Modality
 
@@ -155,9 +162,12 @@ def _entities(
     names.add(unknown_places(tokens, words, tuple(names.held)))
     named = _Found()
     named.add(quoted_names(tokens, words, names.held))
+    named.add(placed_names(tokens, words, names.held))
+    named.add(own_schemes(tokens, words, names.held))
     named.add(_schemes(tokens, words, names.held))
     named.add(names.held)
     named.add(unknown_names(tokens, words, speaking, capital_nouns=capital_nouns))
+    named.add(names_beside(tokens, words, tuple(named.held)))
     named.add(names_by_ending(tokens, words, tuple(named.held)))
     named.add(_standing_in(tokens, words, capital_nouns=capital_nouns))
     named.add(names_by_looks(tokens, words, speaking, capital_nouns=capital_nouns))
@@ -334,10 +344,15 @@ def _place_beside(
     match: Match[str], places: Sequence[EntityMention], words: Lexicon, tokens: Sequence[Token]
 ) -> EntityMention | None:
     """Return the place that a scheme is called after: before its noun, or behind "of" or "in"."""
+    last = match.first
+    for place in reversed(places):
+        between = tokens[place.last : last]
+        if place.last <= last and all(token.norm in POSSESSIVES for token in between):
+            served = _link_before(tokens, place.first, words)
+            if served is None:
+                return place
+            last = served
     for place in places:
-        between = tokens[place.last : match.first]
-        if place.last <= match.first and all(token.norm in POSSESSIVES for token in between):
-            return place
         link = words.links.match(tokens, match.last)
         if link is not None and link.payload & NAMING_LINKS and place.first == link.last:
             return place
@@ -345,3 +360,10 @@ def _place_beside(
         if is_proper and place.first == match.last:
             return place
     return None
+
+
+def _link_before(tokens: Sequence[Token], at: int, words: Lexicon) -> int | None:
+    """Return where the "for" of Han before a place begins, whom a scheme serves: 面向东盟."""
+    link = words.links.ending_at(tokens, at)
+    is_for = link is not None and Link.FOR in link.payload
+    return link.first if link is not None and is_for and tokens[at].kind is TokenKind.HAN else None

@@ -9,12 +9,14 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 from mains.reports.packs import Token, TokenKind
 from mains.reports.packs.phrases import Match
 from mains.reports.reader.lexicon import Lexicon, Link
 from mains.reports.reader.named import EntityMention, Known, dated, made
+from mains.reports.reader.unspaced import latin_behind
 from mains.reports.reader.versions import is_lettered, version_end
 
 NAME_TOKENS_MAX: Final = 6
@@ -289,7 +291,11 @@ def _shaped(tokens: Sequence[Token], first: int, last: int, words: Lexicon) -> E
 def _made(
     tokens: Sequence[Token], first: int, last: int, kind: str, words: Lexicon
 ) -> EntityMention:
-    return made(tokens, first, last, kind, spelling=words.spelling)
+    mention = made(tokens, first, last, kind, spelling=words.spelling)
+    if tokens[first].kind is not TokenKind.HAN:
+        return mention
+    latin = latin_behind(tokens, last, words)
+    return mention if latin is None else replace(mention, id=f"{kind}:{latin}")
 
 
 def _capitals_after(

@@ -16,12 +16,14 @@ from mains.reports.reader.lexicon import Lexicon, lexicon
 from mains.reports.reader.mentions import Mentions
 from mains.reports.reader.named import KINDLESS, PLACES, EntityMention, Known, mention_at
 from mains.reports.reader.romanising import OWN_CHARACTERS_MIN, shortened, slug
-from mains.reports.reader.settling import settled
+from mains.reports.reader.settling import settled, with_editions
 from mains.reports.reader.text import Sentence
 
 SHORT_LETTERS_MIN: Final = 4
 ABBREVIATION_LETTERS: Final = range(2, 8)
 INITIALS_REACH: Final = 12
+ALIAS_REACH: Final = 12
+QUOTES: Final = {"“": "”", "«": "»", "「": "」", "„": "“", '"': '"'}
 OPENING: Final = frozenset("(（")
 CLOSING: Final = frozenset(")）")
 NAMED_KINDS: Final = frozenset({"org", "programme", "platform", "event", "plan", "model", "app"})
@@ -51,10 +53,11 @@ def recalled(parts: Sequence[tuple[Sentence, Pack, Mentions]]) -> list[Mentions]
         for (s, pack, _), found in zip(parts, told, strict=True)
     ]
     memory = _memory(parts)
-    return [
+    held = [
         _with_recalled(sentence.tokens, mentions, memory) if memory else mentions
         for sentence, _, mentions in parts
     ]
+    return with_editions(held)
 
 
 def _without_chance(tokens: Sequence[Token], mentions: Mentions) -> Mentions:
@@ -100,6 +103,8 @@ def _memory(parts: Sequence[tuple[Sentence, Pack, Mentions]]) -> Memory:
                     _keep(memory, name, Named(mention.id, mention.kind, mention.known))
         for name, named in _abbreviated(tokens, mentions, words):
             _keep(memory, name, named)
+        for name, named in _aliases(tokens, mentions, words):
+            memory.setdefault(name[0], {})[name] = named
     return memory
 
 
@@ -181,6 +186,34 @@ def _abbreviated(
             yield (token.norm,), Named(before.id, before.kind, before.known)
         elif _has_initials(tokens, at, token.text):
             yield (token.norm,), Named(f"org:{slug(token.text)}", "org", Known.RECURS)
+
+
+def _aliases(
+    tokens: Sequence[Token], mentions: Mentions, words: Lexicon
+) -> Iterator[tuple[tuple[str, ...], Named]]:
+    """Yield what a bracket says that a name is called by from here on: (以下简称“中恒”)."""
+    for match in words.aliases.find(tokens):
+        meant = max(
+            (m for m in mentions.entities if m.last <= match.first and m.kind in NAMED_KINDS),
+            key=lambda mention: mention.last,
+            default=None,
+        )
+        if meant is None or meant.id is None or match.first - meant.last > ALIAS_REACH:
+            continue
+        for at in range(match.last, min(match.last + ALIAS_REACH, len(tokens))):
+            if tokens[at].text in CLOSING:
+                break
+            end = _closes(tokens, at)
+            if end is not None:
+                name = tuple(token.norm for token in tokens[at + 1 : end])
+                yield name, Named(meant.id, meant.kind, meant.known)
+
+
+def _closes(tokens: Sequence[Token], at: int) -> int | None:
+    """Return where the quotation closes that opens here, if it holds a short name."""
+    mark = QUOTES.get(tokens[at].text)
+    reach = range(at + 2, min(at + ALIAS_REACH, len(tokens))) if mark else ()
+    return next((index for index in reach if tokens[index].text == mark), None)
 
 
 def _has_initials(tokens: Sequence[Token], last: int, letters: str) -> bool:

@@ -14,8 +14,16 @@ from typing import Final
 
 from mains.reports.packs import Token, TokenKind
 from mains.reports.packs.phrases import Match
-from mains.reports.reader.lexicon import Lexicon
-from mains.reports.reader.named import PLACES, EntityMention, Known, dated, mention_at, name_of
+from mains.reports.reader.lexicon import Lexicon, Link
+from mains.reports.reader.named import (
+    PLACES,
+    EntityMention,
+    Known,
+    dated,
+    mention_at,
+    name_of,
+    written,
+)
 from mains.reports.reader.romanising import slug
 
 OWN_MIN: Final = 2
@@ -24,7 +32,13 @@ OPENING_OWN_MAX: Final = 4
 """Behind a mark, where a name certainly begins."""
 QUOTED_TOKENS_MAX: Final = 16
 QUOTES: Final = {"“": "”", "《": "》", "「": "」", "『": "』"}
-SURE: Final = frozenset({Known.NAME, Known.RULE})
+TITLE_MARK: Final = "《"
+TITLED: Final = frozenset({"programme"})
+BESIDE_TOKENS_MAX: Final = 4
+BRACKETS: Final = frozenset("(（")
+CLOSING: Final = frozenset(")）")
+LATIN_LETTERS_MIN: Final = 4
+"""Shorter ones abbreviate something else."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +133,19 @@ def names_by_ending(
         yield from sorted(found, key=lambda mention: (mention.first, -mention.last))
 
 
+def placed_names(
+    tokens: Sequence[Token], words: Lexicon, named: Iterable[EntityMention]
+) -> Iterator[EntityMention]:
+    """Yield names that begin with a place that a pack knows: 吉林外国语大学, 无锡绿色智算中心."""
+    text = Unspaced(tokens, words, tuple(named))
+    if text.is_empty:
+        return
+    places = {m.first for m in text.named if m.kind in PLACES}
+    for name in _by_ending(text, words.tails.find(tokens, overlapping=True), Known.RULE):
+        if name.first in places:
+            yield name
+
+
 def quoted_names(
     tokens: Sequence[Token], words: Lexicon, named: Iterable[EntityMention]
 ) -> Iterator[EntityMention]:
@@ -133,8 +160,62 @@ def quoted_names(
         tail = words.tails.ending_at(tokens, close) or words.weak_tails.ending_at(tokens, close)
         if tail is None or tail.payload in PLACES or tail.first == at + 1:
             continue
-        if any(index in text.own for index in range(at + 1, tail.first)):
+        is_title = token.text == TITLE_MARK and tail.payload in TITLED
+        if is_title or any(index in text.own for index in range(at + 1, tail.first)):
             yield dated(tokens, _named(text, at + 1, tail.last, tail.payload, Known.RULE))
+
+
+def names_beside(
+    tokens: Sequence[Token], words: Lexicon, named: Iterable[EntityMention]
+) -> Iterator[EntityMention]:
+    """Yield names in quotation marks with a noun of kind a few words behind: “旗智”座舱大模型."""
+    text = Unspaced(tokens, words, tuple(named))
+    for at, token in enumerate(tokens):
+        closing = QUOTES.get(token.text)
+        reach = range(at + 2, min(at + QUOTED_TOKENS_MAX, len(tokens))) if closing else ()
+        close = next((i for i in reach if tokens[i].text == closing), None)
+        if close is None or not any(i in text.own for i in range(at + 1, close)):
+            continue
+        kind = _kind_behind(text, close + 1)
+        if kind is not None:
+            yield _named(text, at + 1, close, kind, Known.RULE)
+
+
+def _kind_behind(text: Unspaced, at: int) -> str | None:
+    """Return the kind that the noun tells which nothing but words of Han leads to, or 的."""
+    link = text.words.links.match(text.tokens, at)
+    first = link.last if link is not None and Link.OF in link.payload else at
+    for index in range(first, min(first + BESIDE_TOKENS_MAX + 1, len(text.tokens))):
+        match = text.words.kinds.match(text.tokens, index)
+        if match is not None:
+            return match.payload
+        token = text.tokens[index]
+        is_border = token.norm in text.words.borders
+        if token.kind is not TokenKind.HAN:
+            return None
+        if is_border and text.words.vocabulary.match(text.tokens, index) is None:
+            return None
+    return None
+
+
+def own_schemes(
+    tokens: Sequence[Token], words: Lexicon, named: Iterable[EntityMention]
+) -> Iterator[EntityMention]:
+    """Yield schemes that are called after what no pack knows: 秦创原人工智能母基金.
+
+    The name begins behind a place or a mark, since before a scheme any verb may stand.
+    """
+    text = Unspaced(tokens, words, tuple(named))
+    if text.is_empty:
+        return
+    for match in words.schemes.find(tokens):
+        first = text.own_before(match.first)
+        begins = _is_opening(tokens, first) or text.place_before(first) is not None
+        kind, _, tail = match.payload.rpartition(":")
+        if begins and OWN_MIN <= match.first - first <= OWN_MAX and "{" not in tail:
+            kind = kind or "programme"
+            id_ = f"{kind}:{_spelt(text, first, match.first)}-{tail}"
+            yield mention_at(tokens, first, match.last, id_, kind, Known.RULE)
 
 
 def _by_ending(
@@ -145,7 +226,7 @@ def _by_ending(
             continue
         first = _begins(text, match)
         if first is not None:
-            told = _is_told(text, first, match.payload)
+            told = _is_told(text, first, match)
             name = _named(text, first, match.last, match.payload, Known.RULE if told else known)
             yield dated(text.tokens, name)
 
@@ -160,17 +241,19 @@ def _begins(text: Unspaced, match: Match[str]) -> int | None:
     own_max = OPENING_OWN_MAX if _is_opening(text.tokens, first) else OWN_MAX
     if OWN_MIN <= parts - first <= own_max:
         return place.first if place is not None and keeps else first
-    if first == parts and place is not None and keeps:
+    is_site = match.payload == "platform" and parts < match.first
+    if first == parts and place is not None and place.kind != "country" and (keeps or is_site):
         return place.first
     return None
 
 
-def _is_told(text: Unspaced, first: int, kind: str) -> bool:
-    """Whether a noun of the kind stands right before the name, or a quotation mark."""
-    if first > 0 and text.tokens[first - 1].text in QUOTES:
-        return True
+def _is_told(text: Unspaced, first: int, match: Match[str]) -> bool:
+    """Whether a noun of the kind stands right before the name, or marks around it."""
+    closing = QUOTES.get(text.tokens[first - 1].text) if first > 0 else None
+    if closing is not None:
+        return match.last < len(text.tokens) and text.tokens[match.last].text == closing
     before = text.words.kinds.ending_at(text.tokens, first)
-    return before is not None and before.payload == kind
+    return before is not None and before.payload == match.payload
 
 
 def _is_opening(tokens: Sequence[Token], at: int) -> bool:
@@ -180,12 +263,31 @@ def _is_opening(tokens: Sequence[Token], at: int) -> bool:
 def _named(text: Unspaced, first: int, last: int, kind: str, known: Known) -> EntityMention:
     """Return the mention; a place inside the name is spelt as the pack knows it."""
     tokens, pieces, at = text.tokens, list[str](), first
+    if (latin := latin_behind(tokens, last, text.words)) is not None:
+        return mention_at(tokens, first, last, f"{kind}:{latin}", kind, known)
     for place in (m for m in text.named if m.kind in PLACES and first <= m.first < m.last < last):
         pieces += [_spelt(text, at, place.first), name_of(place.id or "")]
         at = place.last
     pieces.append(_spelt(text, at, last))
     id_ = f"{kind}:" + "-".join(filter(None, pieces))
     return mention_at(tokens, first, last, id_, kind, known)
+
+
+def latin_behind(tokens: Sequence[Token], last: int, words: Lexicon) -> str | None:
+    """Return the slug of the Latin name in brackets behind a name of Han: “雪冷”公司（Yukirei）."""
+    at = last
+    if at < len(tokens) and tokens[at].text in QUOTES.values():
+        at += 1
+    if (kind := words.kinds.match(tokens, at)) is not None:
+        at = kind.last
+    if at >= len(tokens) or tokens[at].text not in BRACKETS:
+        return None
+    close = next((i for i in range(at + 1, len(tokens)) if tokens[i].text in CLOSING), at)
+    inside = tokens[at + 1 : close]
+    if not inside or any(t.kind is TokenKind.HAN or t.text in ",，;；" for t in inside):
+        return None
+    told = inside[0].text[0].isupper() and len(inside[0].text) >= LATIN_LETTERS_MIN
+    return slug(written(tokens, at + 1, close)) if told else None
 
 
 def _spelt(text: Unspaced, first: int, last: int) -> str:
