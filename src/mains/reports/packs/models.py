@@ -465,6 +465,27 @@ class NameWords(Closed):
     schemes: dict[str, Phrases] = {}
     """Nouns for schemes and sites that are called after their place, by the slug's tail:
     compute-vouchers; a kind before it is that of the subject: "platform:data-centre"."""
+    aliases: Phrases = ()
+    """Words before what a name is called by from there on: hereinafter, ci-après."""
+    weak_tails: dict[str, Phrases] = {}
+    """Endings of names without spaces that end common words too: a noun of kind beside the name or
+    another naming has to help."""
+    parts: Phrases = ()
+    """Words that names without spaces hold beside syllables of their own (数据, 智能)."""
+    placed: Phrases = ()
+    """Endings of names that keep the place before them (大学)."""
+    borders: Phrases = ()
+    """Single characters that begin and end words of grammar and stand in no name (的, 在)."""
+    common: Phrases = ()
+    """Words of a script without spaces that no name begins with, beside all others of the pack."""
+    slugs: dict[str, str] = {}
+    """Words for the endings of names in their slugs (科技: technology); "" drops the ending."""
+    inside: dict[str, str] = {}
+    """Words for what names hold anywhere (人工智能: ai), and readings that pinyin misses."""
+    generic: Phrases = ()
+    """Endings that a slug drops where the name is long enough without them."""
+    kept: dict[str, str] = {}
+    """Endings of which a part belongs to the name before it (城市: 城)."""
 
 
 Time = Literal["none", "level", "event", "flow", "rate"]

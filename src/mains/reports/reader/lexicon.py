@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import chain
 
 from mains.reports.packs import Pack, PhraseMatcher
 from mains.reports.packs.models import Phrases
+from mains.reports.reader.named import PLACES
+from mains.reports.reader.romanising import HAN, Spelling
 from mains.reports.values import Modality
 
 NOTATION = frozenset("*=|?.{}()")
@@ -88,8 +91,24 @@ class Lexicon:
     """Small words that sentences begin with in capitals, and that begin no name."""
     counting: frozenset[str]
     """Words that make a figure of the number before them: million, %, euros."""
-    letters: dict[str, str]
-    """Latin letters for those of the language's script."""
+    spelling: Spelling
+    """How names are written in Latin letters."""
+    aliases: PhraseMatcher[bool]
+    """Words before what a name is called by from there on: hereinafter."""
+    weak_tails: PhraseMatcher[str]
+    """Endings of names that need another sign: they end common words as well."""
+    parts: PhraseMatcher[bool]
+    """Words that names without spaces hold beside syllables of their own."""
+    vocabulary: PhraseMatcher[bool]
+    """Words of a script without spaces, in which no name begins."""
+    borders: frozenset[str]
+    """Characters of such a script that stand alone, and in no name."""
+    kept: dict[str, str]
+    """Endings of which a part belongs to the name before it: 城 of 城市 in 聊城市."""
+    placed: frozenset[str]
+    """Endings of names that keep the place before them: 吉林大学."""
+    short_ends: frozenset[str]
+    """Endings and parts that a name drops when the text comes back to it."""
     schemes: PhraseMatcher[str]
     """Nouns of schemes that are called after their place; the payload is the slug's tail."""
     stand_ins: PhraseMatcher[str]
@@ -125,7 +144,15 @@ def lexicon(pack: Pack) -> Lexicon:
         capital_nouns=grammar.numbers.capital_nouns,
         openers=frozenset(pack.tokenizer.normalise(word) for word in grammar.names.openers),
         counting=_counting(pack),
-        letters=grammar.names.letters,
+        spelling=_spelling(pack),
+        aliases=PhraseMatcher([(p, True) for p in pack.names.aliases], pack.tokenizer),
+        weak_tails=matcher(_by_kind(pack.names.weak_tails)),
+        parts=PhraseMatcher([(p, True) for p in pack.names.parts], pack.tokenizer),
+        vocabulary=PhraseMatcher([(p, True) for p in _unspaced(pack)], pack.tokenizer),
+        borders=frozenset({*pack.names.borders, *grammar.numbers.words}),
+        kept=pack.names.kept,
+        placed=frozenset(pack.names.placed),
+        short_ends=_short_ends(pack),
         kinds=matcher(_by_kind(pack.names.kinds)),
         schemes=matcher(_by_kind(pack.names.schemes)),
         stand_ins=matcher(_stand_ins(pack)),
@@ -150,6 +177,42 @@ def _families(pack: Pack) -> dict[str, Called]:
         for name in pack.names_of(entity)
         if name[0].isupper() and " " not in name
     }
+
+
+def _spelling(pack: Pack) -> Spelling:
+    names = pack.names
+    return Spelling(
+        letters=pack.grammar.names.letters,
+        endings=_endings(pack),
+        inside=names.inside,
+        generic=frozenset(names.generic),
+    )
+
+
+def _endings(pack: Pack) -> dict[str, str]:
+    """Return the words for the endings of names: those of schemes, and those for slugs alone."""
+    told = {
+        phrase: tail.rpartition(":")[2]
+        for tail, phrases in pack.names.schemes.items()
+        for phrase in phrases
+        if HAN.fullmatch(phrase) and "{" not in tail
+    }
+    return {**told, **pack.names.slugs}
+
+
+def _short_ends(pack: Pack) -> frozenset[str]:
+    """Return what a name drops: legal forms, words that firms are called with, 市 of a place."""
+    names = pack.names
+    dropped = (ending for ending, word in names.slugs.items() if not word)
+    held = (*names.generic, *names.parts, *dropped, *chain(*names.weak_tails.values()))
+    return frozenset((*held, *chain(*(names.tails.get(kind, ()) for kind in PLACES))))
+
+
+def _unspaced(pack: Pack) -> set[str]:
+    """Return the words of Han that the pack knows anything of, and its common ones."""
+    names = pack.names.model_dump(exclude={"inside"})
+    held = (pack.grammar.model_dump(), pack.measures.model_dump(), names)
+    return {run for phrase in _strings(held) for run in HAN.findall(phrase) if len(run) > 1}
 
 
 def _counting(pack: Pack) -> frozenset[str]:

@@ -17,15 +17,14 @@ from mains.reports.reader.named import (
     PLACES,
     EntityMention,
     Known,
+    dated,
     made,
     mention_at,
     name_of,
-    slug,
     written,
 )
 from mains.reports.reader.naming import (
     CHIP,
-    dated,
     is_known,
     is_opener,
     is_title_case,
@@ -33,7 +32,16 @@ from mains.reports.reader.naming import (
     proper_name,
     unknown_names,
 )
+from mains.reports.reader.romanising import slug
 from mains.reports.reader.text import Sentence
+from mains.reports.reader.unspaced import (
+    names_beside,
+    names_by_ending,
+    own_schemes,
+    placed_names,
+    quoted_names,
+    unknown_places,
+)
 from mains.reports.reader.versions import is_lettered, tier_end, version_end
 from mains.reports.values import Modality
 
@@ -154,13 +162,19 @@ def _entities(
     names = _Found()
     known = _named(tokens, words)
     names.add(known if capital_nouns else (_longer(tokens, m, words) for m in known))
+    names.add(unknown_places(tokens, words, tuple(names.held)))
     named = _Found()
+    named.add(quoted_names(tokens, words, names.held))
+    named.add(placed_names(tokens, words, names.held))
+    named.add(own_schemes(tokens, words, names.held))
     named.add(_schemes(tokens, words, names.held, capital_nouns=capital_nouns))
     told = list(unknown_names(tokens, words, speaking, capital_nouns=capital_nouns))
     # A noun of kind tells a name that begins with a known one: the programme Tunis AI Boost.
     named.add(name for name in told if any(_holds(name, known) for known in names.held))
     named.add(names.held)
     named.add(told)
+    named.add(names_beside(tokens, words, tuple(named.held)))
+    named.add(names_by_ending(tokens, words, tuple(named.held)))
     named.add(_standing_in(tokens, words, capital_nouns=capital_nouns))
     named.add(names_by_looks(tokens, words, speaking, capital_nouns=capital_nouns))
     found = sorted(named.held, key=lambda mention: mention.first)
@@ -224,7 +238,11 @@ def _longer(tokens: Sequence[Token], mention: EntityMention, words: Lexicon) -> 
     told = sum(_is_told(token, words) for token in tokens[mention.last : end])
     if told < (2 if is_place else 1) or not _is_told(tokens[end - 1], words):
         return mention
-    return made(tokens, mention.first, end, "org", Known.LOOKS if is_place else Known.RULE)
+    known = Known.LOOKS if is_place else Known.RULE
+    if tokens[mention.first].kind is not TokenKind.HAN:
+        return made(tokens, mention.first, end, "org", known)
+    name = f"org:{name_of(mention.id or '')}-{slug(written(tokens, mention.last, end))}"
+    return mention_at(tokens, mention.first, end, name, "org", known)
 
 
 def _continues(tokens: Sequence[Token], at: int, words: Lexicon) -> bool:
@@ -357,10 +375,15 @@ def _place_beside(
     match: Match[str], places: Sequence[EntityMention], words: Lexicon, tokens: Sequence[Token]
 ) -> EntityMention | None:
     """Return the place that a scheme is called after: before its noun, or behind "of" or "in"."""
+    last = match.first
+    for place in reversed(places):
+        between = tokens[place.last : last]
+        if place.last <= last and all(token.norm in POSSESSIVES for token in between):
+            served = _link_before(tokens, place.first, words)
+            if served is None:
+                return place
+            last = served
     for place in places:
-        between = tokens[place.last : match.first]
-        if place.last <= match.first and all(token.norm in POSSESSIVES for token in between):
-            return place
         link = words.links.match(tokens, match.last)
         if link is not None and link.payload & NAMING_LINKS and place.first == link.last:
             return place
@@ -368,3 +391,10 @@ def _place_beside(
         if is_proper and place.first == match.last:
             return place
     return None
+
+
+def _link_before(tokens: Sequence[Token], at: int, words: Lexicon) -> int | None:
+    """Return where the "for" of Han before a place begins, whom a scheme serves: 面向东盟."""
+    link = words.links.ending_at(tokens, at)
+    is_for = link is not None and Link.FOR in link.payload
+    return link.first if link is not None and is_for and tokens[at].kind is TokenKind.HAN else None

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-from mains.reports.packs import Token
+from mains.reports.packs import Token, TokenKind
+from mains.reports.reader.romanising import PLAIN, Spelling, slug
+from mains.reports.reader.versions import year_beside
 
 
 class Known(StrEnum):
@@ -31,8 +31,6 @@ class Known(StrEnum):
     """A scheme that is called after its place; its `kind` is the slug's tail until resolved."""
 
 
-NOT_IN_SLUG: Final = re.compile(r"(?:(?!(?<=\d)\.(?=\d))[\W_])+")
-"""All but letters, digits and the points of versions: R1, 3.2."""
 MADE_UP: Final = frozenset({Known.LOOKS, Known.RULE})
 KINDLESS: Final = frozenset({Known.LOOKS, Known.RECURS})
 PLACES: Final = frozenset({"city", "region", "country", "union"})
@@ -71,28 +69,25 @@ def as_kind(mention: EntityMention, kinds: Sequence[str]) -> EntityMention | Non
     return replace(mention, id=f"{kind}:{name_of(mention.id)}", kind=kind)
 
 
+def dated(tokens: Sequence[Token], mention: EntityMention) -> EntityMention:
+    """Return an event with the year beside its name in its id, which makes it an edition."""
+    year = year_beside(tokens, mention.first, mention.last) if mention.kind == "event" else None
+    return mention if year is None else replace(mention, id=f"{mention.id}-{year}")
+
+
 def name_of(id_: str) -> str:
     """Return the slug of an id without its kind."""
     return id_.partition(":")[2]
 
 
-def slug(name: str, letters: Mapping[str, str] | None = None) -> str:
-    """Return a name's slug: lower case, accents dropped, hyphens between its words.
-
-    `letters` are Latin ones for those of another script.
-    """
-    plain = unicodedata.normalize("NFKD", name)
-    kept = "".join(c for c in plain if not unicodedata.combining(c)).casefold()
-    kept = re.sub(r"(?<=\w)\+", "-plus", kept)
-    if letters:
-        kept = "".join(letters.get(c, c) for c in kept)
-    return NOT_IN_SLUG.sub("-", kept).strip("-")
-
-
 def written(tokens: Sequence[Token], first: int, last: int) -> str:
-    """Return the tokens [first, last) as one string, with the spaces between them."""
+    """Return the tokens [first, last) as one string, with the spaces between them.
+
+    Variants of one character are written alike.
+    """
     return "".join(
-        token.text + (" " if _spaced(tokens, index) else "")
+        (token.norm if token.kind is TokenKind.HAN else token.text)
+        + (" " if _spaced(tokens, index) else "")
         for index, token in enumerate(tokens[first:last], first)
     )
 
@@ -118,13 +113,13 @@ def made(
     last: int,
     kind: str,
     known: Known = Known.RULE,
-    letters: Mapping[str, str] | None = None,
+    spelling: Spelling = PLAIN,
 ) -> EntityMention:
     """Return the mention of a name that no pack knows; its slug is made from its letters.
 
     A name that has no Latin letters is known by its looks alone: nobody else would write its id so.
     """
-    made_slug = slug(written(tokens, first, last), letters)
+    made_slug = slug(written(tokens, first, last), spelling)
     held = known if made_slug.isascii() else Known.LOOKS
     return mention_at(tokens, first, last, f"{kind}:{made_slug}", kind, held)
 

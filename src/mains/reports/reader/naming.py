@@ -15,8 +15,9 @@ from typing import Final
 from mains.reports.packs import Token, TokenKind
 from mains.reports.packs.phrases import Match
 from mains.reports.reader.lexicon import Lexicon, Link
-from mains.reports.reader.named import EntityMention, Known, made
-from mains.reports.reader.versions import is_lettered, version_end, year_beside
+from mains.reports.reader.named import EntityMention, Known, dated, made
+from mains.reports.reader.unspaced import latin_behind
+from mains.reports.reader.versions import is_lettered, version_end
 
 NAME_TOKENS_MAX: Final = 6
 TITLE_LETTERS_MIN: Final = 4
@@ -106,7 +107,7 @@ def _before_kind(
         return
     if tokens[before].text in OPENING.values():
         first = _quoted_before(tokens, before)
-        if first is not None:
+        if first is not None and not _is_wording(tokens[first:before], words):
             yield _made(tokens, first, before, match.payload, words)
     elif tokens[match.first].kind is TokenKind.HAN and _is_capital(tokens[before]):
         first = _capitals_before(tokens, match.first)
@@ -119,10 +120,12 @@ def _beside_kind(
 ) -> Iterator[EntityMention]:
     """Yield the name right behind a noun of kind, in marks or in capitals."""
     at = match.last
+    if tokens[match.first].kind is TokenKind.HAN and _is_counted(tokens, match.first, words):
+        return
     if at < len(tokens) and (mark := OPENING.get(tokens[at].text)):
         for end in range(at + 1, min(at + QUOTE_TOKENS_MAX, len(tokens))):
             if tokens[end].text == mark:
-                if end > at + 1:
+                if end > at + 1 and not _is_wording(tokens[at + 1 : end], words):
                     yield _made(tokens, at + 1, end, match.payload, words)
                 return
         return
@@ -139,6 +142,22 @@ def _is_head(tokens: Sequence[Token], match: Match[str], words: Lexicon) -> bool
     if not _is_capital(tokens[match.first]) or words.capital_nouns:
         return False
     return match.first > 0 or tokens[match.first].norm in words.heads
+
+
+def _is_counted(tokens: Sequence[Token], at: int, words: Lexicon) -> bool:
+    """Whether a number and its counting word stand before a noun without spaces: 48个项目."""
+    if at < 2 or tokens[at - 1].norm not in words.borders:
+        return False
+    return tokens[at - 2].kind is TokenKind.NUMBER
+
+
+def _is_wording(quoted: Sequence[Token], words: Lexicon) -> bool:
+    """Whether Han in quotation marks is made of words alone, and no name."""
+    covered = {i for m in words.vocabulary.find(quoted) for i in range(m.first, m.last)}
+    return all(
+        token.kind is TokenKind.HAN and (index in covered or token.norm in words.borders)
+        for index, token in enumerate(quoted)
+    )
 
 
 def _is_adjective(tokens: Sequence[Token], at: int, words: Lexicon) -> bool:
@@ -205,12 +224,6 @@ def _titled(tokens: Sequence[Token], words: Lexicon) -> Iterator[EntityMention]:
             end = _title_end(tokens, match.last, words)
             if not _is_common([t for t in tokens[match.last : end] if t.text[0].isupper()], words):
                 yield dated(tokens, _made(tokens, match.first, end, match.payload, words))
-
-
-def dated(tokens: Sequence[Token], mention: EntityMention) -> EntityMention:
-    """Return an event with the year beside its name in its id, which makes it an edition."""
-    year = year_beside(tokens, mention.first, mention.last) if mention.kind == "event" else None
-    return mention if year is None else replace(mention, id=f"{mention.id}-{year}")
 
 
 def _quoted_before(tokens: Sequence[Token], closing: int) -> int | None:
@@ -298,13 +311,17 @@ def _shaped(tokens: Sequence[Token], first: int, last: int, words: Lexicon) -> E
     """Return a name by its looks; one with a version behind it is a model's."""
     is_model = last - first > 1 and is_lettered(tokens[last - 1].text)
     known = Known.RULE if is_model else Known.LOOKS
-    return made(tokens, first, last, "model" if is_model else "org", known, words.letters)
+    return made(tokens, first, last, "model" if is_model else "org", known, words.spelling)
 
 
 def _made(
     tokens: Sequence[Token], first: int, last: int, kind: str, words: Lexicon
 ) -> EntityMention:
-    return made(tokens, first, last, kind, letters=words.letters)
+    mention = made(tokens, first, last, kind, spelling=words.spelling)
+    if tokens[first].kind is not TokenKind.HAN:
+        return mention
+    latin = latin_behind(tokens, last, words)
+    return mention if latin is None else replace(mention, id=f"{kind}:{latin}")
 
 
 def _capitals_after(

@@ -14,17 +14,21 @@ from mains.reports.packs import Pack, Token, TokenKind
 from mains.reports.reader.figures import Figures, QuantityKind
 from mains.reports.reader.lexicon import Lexicon, lexicon
 from mains.reports.reader.mentions import Mentions
-from mains.reports.reader.named import KINDLESS, PLACES, EntityMention, Known, mention_at, slug
-from mains.reports.reader.settling import settled
+from mains.reports.reader.named import KINDLESS, PLACES, EntityMention, Known, mention_at
+from mains.reports.reader.romanising import OWN_CHARACTERS_MIN, shortened, slug
+from mains.reports.reader.settling import settled, with_editions
 from mains.reports.reader.text import Sentence
 
 SHORT_LETTERS_MIN: Final = 4
 ABBREVIATION_LETTERS: Final = range(2, 8)
 INITIALS_REACH: Final = 12
+ALIAS_REACH: Final = 12
+QUOTES: Final = {"“": "”", "«": "»", "「": "」", "„": "“", '"': '"'}
 OPENING: Final = frozenset("(（")
 CLOSING: Final = frozenset(")）")
 NAMED_KINDS: Final = frozenset({"org", "programme", "platform", "event", "plan", "model", "app"})
 SHORTENED: Final = frozenset({"org", "programme", "platform", "plan"})
+SHORTENED_HAN: Final = frozenset({"org", *PLACES})
 GIVES_WAY: Final = frozenset({*KINDLESS, Known.STAND_IN})
 
 
@@ -44,12 +48,27 @@ Memory = dict[str, dict[tuple[str, ...], Named]]
 def recalled(parts: Sequence[tuple[Sentence, Pack, Mentions]]) -> list[Mentions]:
     """Return each sentence's mentions with the names that other sentences introduce."""
     told = settled([(s.tokens, found, pack.derive(lexicon)) for s, pack, found in parts])
-    parts = [(s, pack, found) for (s, pack, _), found in zip(parts, told, strict=True)]
+    parts = [
+        (s, pack, _without_chance(s.tokens, found))
+        for (s, pack, _), found in zip(parts, told, strict=True)
+    ]
     memory = _memory(parts)
-    return [
+    held = [
         _with_recalled(sentence.tokens, mentions, memory) if memory else mentions
         for sentence, _, mentions in parts
     ]
+    return with_editions(held)
+
+
+def _without_chance(tokens: Sequence[Token], mentions: Mentions) -> Mentions:
+    """Return the mentions without names of Han that a weak ending alone tells, and only once."""
+    held = tuple(
+        mention
+        for mention in mentions.entities
+        if mention.known is not Known.LOOKS
+        or any(token.kind is not TokenKind.HAN for token in tokens[mention.first : mention.last])
+    )
+    return mentions if len(held) == len(mentions.entities) else replace(mentions, entities=held)
 
 
 def without_versions(figures: Figures, mentions: Mentions) -> Figures:
@@ -78,11 +97,14 @@ def _memory(parts: Sequence[tuple[Sentence, Pack, Mentions]]) -> Memory:
     for sentence, pack, mentions in parts:
         words, tokens = pack.derive(lexicon), sentence.tokens
         for mention in mentions.entities:
-            if mention.id is not None and mention.kind in NAMED_KINDS:
+            told = mention.kind in NAMED_KINDS or mention.known is Known.RULE
+            if mention.id is not None and told:
                 for name in _names_of(tokens, mention, words):
                     _keep(memory, name, Named(mention.id, mention.kind, mention.known))
         for name, named in _abbreviated(tokens, mentions, words):
             _keep(memory, name, named)
+        for name, named in _aliases(tokens, mentions, words):
+            memory.setdefault(name[0], {})[name] = named
     return memory
 
 
@@ -99,11 +121,37 @@ def _names_of(
 ) -> Iterator[tuple[str, ...]]:
     """Yield the names by which a mention may be meant later: as written, and its first word."""
     held = tokens[mention.first : mention.last]
+    if held[-1].kind is TokenKind.HAN and mention.known is not Known.NAME:
+        yield from _short_forms(tokens, mention, words)
+        return
     if (mention.known is Known.RULE or mention.known in KINDLESS) and held[0].text[0].isupper():
         yield tuple(token.norm for token in held)
     is_long = len(held) > 1 and mention.kind in SHORTENED
     if is_long and mention.known is not Known.LOOKS and _is_telling(tokens, mention.first, words):
         yield (held[0].norm,)
+
+
+def _short_forms(
+    tokens: Sequence[Token], mention: EntityMention, words: Lexicon
+) -> Iterator[tuple[str, ...]]:
+    """Yield a name of Han as written, and without its endings: 中恒数据科技, 中恒数据, 中恒."""
+    held = tokens[mention.first : mention.last]
+    norms = tuple(token.norm for token in held)
+    if mention.known is Known.LOOKS or not _has_own(held, words, len(held)):
+        return
+    yield norms
+    if mention.kind in SHORTENED_HAN and all(token.kind is TokenKind.HAN for token in held):
+        for short in shortened("".join(norms), words.short_ends):
+            if _has_own(held, words, len(short)):
+                yield norms[: len(short)]
+
+
+def _has_own(held: Sequence[Token], words: Lexicon, size: int) -> bool:
+    """Whether a name's first characters begin with no word and no name that the pack knows."""
+    named, known = words.names.match(held, 0), words.vocabulary.find(held)
+    covered = {index for match in known for index in range(match.first, match.last)}
+    own = [index for index in range(size) if index not in covered]
+    return named is None and 0 in own and len(own) >= min(size, OWN_CHARACTERS_MIN)
 
 
 def _is_telling(tokens: Sequence[Token], at: int, words: Lexicon) -> bool:
@@ -138,6 +186,34 @@ def _abbreviated(
             yield (token.norm,), Named(before.id, before.kind, before.known)
         elif _has_initials(tokens, at, token.text):
             yield (token.norm,), Named(f"org:{slug(token.text)}", "org", Known.RECURS)
+
+
+def _aliases(
+    tokens: Sequence[Token], mentions: Mentions, words: Lexicon
+) -> Iterator[tuple[tuple[str, ...], Named]]:
+    """Yield what a bracket says that a name is called by from here on: (以下简称“中恒”)."""
+    for match in words.aliases.find(tokens):
+        meant = max(
+            (m for m in mentions.entities if m.last <= match.first and m.kind in NAMED_KINDS),
+            key=lambda mention: mention.last,
+            default=None,
+        )
+        if meant is None or meant.id is None or match.first - meant.last > ALIAS_REACH:
+            continue
+        for at in range(match.last, min(match.last + ALIAS_REACH, len(tokens))):
+            if tokens[at].text in CLOSING:
+                break
+            end = _closes(tokens, at)
+            if end is not None:
+                name = tuple(token.norm for token in tokens[at + 1 : end])
+                yield name, Named(meant.id, meant.kind, meant.known)
+
+
+def _closes(tokens: Sequence[Token], at: int) -> int | None:
+    """Return where the quotation closes that opens here, if it holds a short name."""
+    mark = QUOTES.get(tokens[at].text)
+    reach = range(at + 2, min(at + ALIAS_REACH, len(tokens))) if mark else ()
+    return next((index for index in reach if tokens[index].text == mark), None)
 
 
 def _has_initials(tokens: Sequence[Token], last: int, letters: str) -> bool:

@@ -7,6 +7,7 @@ settles it counts whether the document uses it again.
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -22,6 +23,7 @@ STAND_IN_SENTENCES_MAX: Final = 1
 TOLD: Final = 3
 APPOSED: Final = 2
 STOOD_FOR: Final = 1
+EDITION: Final = re.compile(r"-20\d\d$")
 KIND_OF: Final = {"product": "app", "fund": "programme"}
 COMMAS: Final = frozenset(",，(（–—")
 ENDS: Final = frozenset(".;；。:：)）")
@@ -40,6 +42,27 @@ def settled(parts: Sequence[Part]) -> list[Mentions]:
     return [
         replace(mentions, entities=tuple(_settled(m, votes, seen) for m in mentions.entities))
         for _, mentions, _ in parts
+    ]
+
+
+def with_editions(parts: Sequence[Mentions]) -> list[Mentions]:
+    """Return the mentions with events that no pack knows as the one edition that has its year."""
+    held: defaultdict[str, set[str]] = defaultdict(set)
+    for mentions in parts:
+        for m in mentions.entities:
+            if m.kind == "event" and m.known is Known.RULE and (year := EDITION.search(m.id or "")):
+                held[(m.id or "")[: year.start()]].add(m.id or "")
+    single = {name: min(ids) for name, ids in held.items() if len(ids) == 1}
+    return [
+        replace(
+            mentions,
+            entities=tuple(
+                replace(m, id=single[m.id]) if m.id in single else m for m in mentions.entities
+            ),
+        )
+        if any(m.id in single for m in mentions.entities)
+        else mentions
+        for mentions in parts
     ]
 
 
