@@ -34,7 +34,8 @@ SHARE_OF_MAX: Final = 100
 RATIO_BELOW: Final = 1000
 ARTICLE_UNITS: Final = (QuantityKind.DURATION, QuantityKind.POINTS)
 """Units before which "a" is no number: a year, a point."""
-SHARE_PLACES: Final = Decimal("0.01")
+SHARE_PLACES: Final = Decimal("0.1")
+"""Thirds and ninths are given as reports give them: 33.3, 11.1."""
 PHONE_PARTS_MIN: Final = 3
 
 
@@ -114,7 +115,7 @@ def figures(
     _add_numbers(found, pack, numbers)
     _add_vague(found, pack)
     found.quantities.sort(key=lambda held: (held.first, held.last))
-    held = ranged(with_carried(found.quantities, tokens, pack), tokens, pack)
+    held = with_carried(ranged(found.quantities, tokens, pack), tokens, pack)
     held = with_money(held, tokens, pack, money)
     held = _rangeless_bounds(held, bounded(held, tokens, pack, found.taken))
     return Figures(tuple(paired(held, tokens)), tuple(times))
@@ -427,12 +428,18 @@ def _add_ratios(
             found.add(
                 match.first,
                 match.last,
-                (value * 100).quantize(SHARE_PLACES),
+                _rounded(value * 100),
                 "percent",
                 QuantityKind.PERCENT,
             )
         elif not share and 0 < value < RATIO_BELOW and value != 1:
             found.add(match.first, match.last, value, "ratio", QuantityKind.RATIO)
+
+
+def _rounded(percent: Decimal) -> Decimal:
+    """Return the percentage as it is where it ends within two places, else rounded."""
+    whole = percent * 100 == (percent * 100).to_integral_value()
+    return percent if whole else percent.quantize(SHARE_PLACES)
 
 
 def _evaluate(formula: str, filled: dict[str, Decimal]) -> Decimal | None:

@@ -13,6 +13,8 @@ from mains.reports.reader.figures import QuantityKind
 
 PLURALS: Final = ("zero", "one", "two", "few", "many", "other")
 CODE_LETTERS: Final = 3
+BASE_DURATIONS: Final = {"week": ("day", Decimal(7))}
+"""Durations that are given in another unit."""
 STEMMED_LETTERS: Final = 5
 """Shorter names are matched as they stand: their stems meet other words."""
 
@@ -56,8 +58,11 @@ class Units:
             if unit is not None:
                 return unit
             duration = self._durations.match(tokens, at)
-            if duration is not None and not scaled:
-                return Unit(duration.first, duration.last, duration.payload, QuantityKind.DURATION)
+            if duration is not None and (at == index or not scaled):
+                name, factor = BASE_DURATIONS.get(duration.payload, (duration.payload, Decimal(1)))
+                return Unit(
+                    duration.first, duration.last, name, QuantityKind.DURATION, factor=factor
+                )
         return None
 
     def currency_before(self, tokens: Sequence[Token], index: int) -> Unit | None:
