@@ -16,7 +16,7 @@ from mains.reports.reader.binding_measures import (
     MARGIN_MAX,
     MeasureChoice,
     counting_word,
-    falls,
+    is_below_zero,
     measure_choices,
     stands_alone,
     unit_classes,
@@ -203,7 +203,7 @@ class Binder:
         if scene.block is BlockKind.TITLE:
             general = measure is not None and scene.pack.rules[measure.measure].general
             scope = _headlined(scope, general=general)
-        if measure and scene.pack.rules[measure.measure].signed and falls(scene, quantity):
+        if measure and is_below_zero(scene, quantity, measure.measure):
             quantity = replace(quantity, value=-quantity.value)
         return Draft.of(
             scene,

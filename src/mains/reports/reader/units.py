@@ -13,7 +13,12 @@ from mains.reports.reader.figures import QuantityKind
 
 PLURALS: Final = ("zero", "one", "two", "few", "many", "other")
 CODE_LETTERS: Final = 3
-BASE_DURATIONS: Final = {"week": ("day", Decimal(7))}
+BASE_DURATIONS: Final = {
+    "week": ("day", Decimal(7)),
+    "fortnight": ("day", Decimal(14)),
+    "decade": ("year", Decimal(10)),
+    "lustrum": ("year", Decimal(5)),
+}
 """Durations that are given in another unit."""
 STEMMED_LETTERS: Final = 5
 """Shorter names are matched as they stand: their stems meet other words."""
@@ -72,7 +77,9 @@ class Units:
         match = next(named, None)
         if match is None or index == 0:
             return None
-        if tokens[index].start - tokens[index - 1].end > 1:
+        letter = tokens[match.first].text.isalpha() and match.last == match.first + 1
+        apart = tokens[index].start - tokens[index - 1].end
+        if apart > 1 or (apart and letter and len(tokens[match.first].text) == 1):
             return None
         return Unit(match.first, match.last, match.payload, QuantityKind.MONEY)
 
