@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from mains.reports.reader.binding_dates import bind_date, neutral_period
+from mains.reports.reader.binding_dates import bind_date, has_number, neutral_period
 from mains.reports.reader.binding_measures import (
     MARGIN_MAX,
     MeasureChoice,
@@ -236,7 +236,10 @@ class Binder:
             if mention.founded or mention.relative is not None:
                 continue
             dated = bind_date(scene, mention, drafts, self.focus)
-            found.append(dated if dated is not None else neutral_period(scene, mention))
+            if dated is not None:
+                found.append(dated)
+            elif has_number(scene, mention):
+                found.append(neutral_period(scene, mention))
         return [draft for draft in found if draft.value]
 
     def _remember(self, scene: Scene, drafts: Sequence[Draft]) -> None:

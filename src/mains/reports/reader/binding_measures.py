@@ -366,7 +366,7 @@ def _confirmed(scene: Scene, measure: str, cue: MeasureCue) -> float | None:
 
 
 def is_below_zero(scene: Scene, quantity: Quantity, measure: str) -> bool:
-    """Whether a word of falling or of loss governs the figure: down 38%, a net loss of 7 million."""
+    """Whether a word of falling or of loss governs the figure: down 38%, a net loss of 7."""
     rule = scene.pack.rules[measure]
     if quantity.value < 0:
         return False
