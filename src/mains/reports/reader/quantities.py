@@ -20,6 +20,7 @@ from mains.reports.packs import Pack, PhraseMatcher, Token, TokenKind
 from mains.reports.reader.amounts import MONEY_POWER_MIN, plain, with_carried, with_money
 from mains.reports.reader.bounds import BoundMatchers, bounded, paired, ranged
 from mains.reports.reader.figures import Figures, PeriodMention, Quantity, QuantityKind
+from mains.reports.reader.formulas import evaluate, rounded
 from mains.reports.reader.numerals import Numeral, not_numbers, numerals
 from mains.reports.reader.ordinals import Ordinal, Rank, ordinals, ranks
 from mains.reports.reader.periods import find_periods
@@ -32,12 +33,9 @@ Value = TypeVar("Value")
 NAME_NUMBER_BELOW: Final = 100
 QUALIFIED_BELOW: Final = 1000
 HOURS_OF_DAY: Final = 24
-SHARE_OF_MAX: Final = 100
 RATIO_BELOW: Final = 1000
 ARTICLE_UNITS: Final = (QuantityKind.DURATION, QuantityKind.POINTS)
 """Units before which "a" is no number: a year, a point."""
-SHARE_PLACES: Final = Decimal("0.1")
-"""Thirds and ninths are given as reports give them: 33.3, 11.1."""
 PHONE_PARTS_MIN: Final = 3
 
 
@@ -126,10 +124,9 @@ def figures(
 
 def _says_nothing(held: Quantity, tokens: Sequence[Token]) -> bool:
     """Whether it only counts phases and batches in words: the first phase, 首批."""
-    if held.kind is not QuantityKind.QUALIFIER or held.value != 1:
-        return False
     text = "".join(token.text for token in tokens[held.first : held.last])
-    return not any(character.isdigit() for character in text)
+    in_words = not any(character.isdigit() for character in text)
+    return held.kind is QuantityKind.QUALIFIER and held.value == 1 and in_words
 
 
 def _bounds(rank: Rank, tokens: Sequence[Token], pack: Pack, numbers: Sequence[Numeral]) -> bool:
@@ -328,12 +325,15 @@ def _names(pack: Pack) -> PhraseMatcher[QuantityKind]:
     )
 
 
-def _slots(numbers: Sequence[Numeral], ranked: Sequence[Ordinal]) -> dict[str, dict[int, int]]:
+def _slots(
+    numbers: Sequence[Numeral], ranked: Sequence[Ordinal], words: Sequence[Token] = ()
+) -> dict[str, dict[int, int]]:
     spans = {number.first: number.last for number in numbers}
     return {
         "n": spans,
         "n2": spans,
         "ordinal": {ordinal.first: ordinal.last for ordinal in ranked},
+        "word": {i: i + 1 for i, token in enumerate(words) if token.is_word},
     }
 
 
@@ -433,16 +433,14 @@ def _share_spans(
     tokens: Sequence[Token], pack: Pack, numbers: Sequence[Numeral], ranked: Sequence[Ordinal]
 ) -> list[tuple[int, int]]:
     """Return the spans of shares and factors, whatever they are worth."""
-    slots = _slots(numbers, ranked)
-    slots["word"] = {i: i + 1 for i, token in enumerate(tokens) if token.is_word}
+    slots = _slots(numbers, ranked, tokens)
     return [(match.first, match.last) for match in pack.derive(_factors).find(tokens, slots)]
 
 
 def _add_ratios(
     found: _Found, pack: Pack, numbers: Sequence[Numeral], ranked: Sequence[Ordinal]
 ) -> None:
-    slots = _slots(numbers, ranked)
-    slots["word"] = {i: i + 1 for i, token in enumerate(found.tokens) if token.is_word}
+    slots = _slots(numbers, ranked, found.tokens)
     values = {number.first: number.value for number in numbers}
     values |= {ordinal.first: Decimal(ordinal.value) for ordinal in ranked}
     idioms = pack.derive(not_numbers).find(found.tokens)
@@ -450,7 +448,7 @@ def _add_ratios(
     for match in pack.derive(_factors).find(found.tokens, slots):
         formula, share = match.payload
         filled = {name: values[at] for name, at, _ in match.slots if name != "word"}
-        value = _evaluate(formula, filled)
+        value = evaluate(formula, filled)
         if value is None or not found.free(match.first, match.last):
             continue
         if any(n.scaled for n in numbers if match.first <= n.first < match.last):
@@ -462,38 +460,12 @@ def _add_ratios(
             found.add(
                 match.first,
                 match.last,
-                _rounded(value * 100),
+                rounded(value * 100),
                 "percent",
                 QuantityKind.PERCENT,
             )
         elif not share and 0 < value < RATIO_BELOW and value != 1:
             found.add(match.first, match.last, value, "ratio", QuantityKind.RATIO)
-
-
-def _rounded(percent: Decimal) -> Decimal:
-    """Return the percentage as it is where it ends within two places, else rounded."""
-    whole = percent * 100 == (percent * 100).to_integral_value()
-    return percent if whole else percent.quantize(SHARE_PLACES)
-
-
-def _evaluate(formula: str, filled: dict[str, Decimal]) -> Decimal | None:
-    """Return the value of a pack's formula: 3, n, n+1, 1/n, n/n2, 2^n; None if it makes none."""
-
-    def term(text: str) -> Decimal | None:
-        if text == "n":
-            # An ordinal may fill the place: every tenth.
-            return filled.get("n", filled.get("ordinal"))
-        return filled.get(text) if text == "n2" else Decimal(text)
-
-    for sign in "/+^":
-        if sign in formula:
-            left, right = (term(part) for part in formula.split(sign))
-            if left is None or right is None or (sign == "/" and not 0 < right <= SHARE_OF_MAX):
-                return None
-            if sign == "/":
-                return left / right
-            return left + right if sign == "+" else left ** int(right)
-    return term(formula)
 
 
 def _add_ranks(found: _Found, ranked: Sequence[Rank], placed: Sequence[Ordinal]) -> None:
