@@ -36,7 +36,7 @@ def read_one(text: str, value: str) -> Claim:
         ("Leeds attracted £2bn in private investment.", "2000000000", "investment_amount"),
         ("The round values Mistral AI at $9 billion.", "9000000000", "valuation"),
         ("Siemens sold $2 billion of convertible bonds.", "2000000000", "bond_amount"),
-        ("Siemens made a net loss of $2 billion.", "2000000000", "profit"),
+        ("Siemens made a net loss of $2 billion.", "-2000000000", "profit"),
         ("Siemens had revenue of $2 billion.", "2000000000", "revenue"),
         ("Shares of Siemens gained 2.4% in early trading.", "2.4", "share_price_change"),
         ("Siemens holds a market share of 24 percent.", "24", "market_share"),

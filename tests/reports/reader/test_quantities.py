@@ -77,7 +77,7 @@ def told(text: str, language: str | None) -> list[tuple[str, str, str | None, st
             [("400", "400", None, "at_least"), ("500", "500", None, "at_most")],
         ),
         ("de", "der Umsatz verdoppelte sich", [("verdoppelte", "2", "ratio", "exact")]),
-        ("de", "zwei Drittel der Schulen", [("zwei Drittel", "66.67", "percent", "exact")]),
+        ("de", "zwei Drittel der Schulen", [("zwei Drittel", "66.7", "percent", "exact")]),
         ("en", "US$ 1.2bn of loans", [("US$ 1.2bn", "1200000000", "USD", "exact")]),
         (
             "en",

@@ -194,6 +194,8 @@ def _tokenizer(grammar: Grammar, root: Grammar) -> Tokenizer:
         fold=grammar.fold,
         plain_space_groups=" " in grammar.separators.group,
         glued_prefixes=[name for name in names if len(name) > 1],
+        glued_letters="".join(name for name in names if len(name) == 1),
+        scales=(*grammar.numbers.scales, *grammar.numbers.short_scales),
         magnitudes="".join(m for m in magnitudes if len(m) == 1 and not m.isascii()),
     )
 

@@ -148,6 +148,8 @@ class RegionalCurrency(Closed):
     """Spellings by which a document tells the two: US$, pesos."""
     own: Phrases = ()
     """Spellings of the country's own: a document that has one means the other by the bare sign."""
+    most: bool = False
+    """The place that the document names most decides, not the nearest."""
     home: bool = False
     """Where no spelling tells, the sign means it in a document that speaks mostly of its places."""
 
@@ -424,7 +426,7 @@ class Grammar(Closed):
     negations: Phrases = ()
     """Words that deny what follows."""
     change: dict[str, Phrases] = {}
-    """Verbs of change by kind (rise, fall, reach), for what a percentage is of."""
+    """Verbs of change by kind (rise, fall, reach), for what a percentage is of; words of `loss`."""
     names: Names = Names()
     """Numbers in names."""
 
@@ -522,6 +524,8 @@ class MeasureRule(Closed):
     """The noun is ranked, never counted."""
     signed: bool = False
     """A fall is a value below zero."""
+    losses: bool = False
+    """A loss is a value below zero."""
     general: bool = False
     """The last choice: any more specific measure of the clause comes first."""
     time: Time = "level"

@@ -73,12 +73,15 @@ class Tokenizer:
         fold: Mapping[str, str] | None = None,
         plain_space_groups: bool = False,
         glued_prefixes: Iterable[str] = (),
+        glued_letters: str = "",
+        scales: Iterable[str] = (),
         magnitudes: str = "",
     ) -> None:
         self._fold = str.maketrans(dict(fold or {}))
         self._stem = _stemming(stemmer, plurals or {})
+        letters = _lettered(glued_letters, scales)
         self._pattern = re.compile(
-            _pattern(apostrophe, plain_space_groups, glued_prefixes, magnitudes)
+            _pattern(apostrophe, plain_space_groups, glued_prefixes, letters, magnitudes)
         )
         self._norm = lru_cache(maxsize=STEMS_MAX)(self._normal)
         self._form = lru_cache(maxsize=STEMS_MAX)(self._forms)
@@ -131,8 +134,23 @@ def _stemming(name: str | None, plurals: Mapping[str, str]) -> Callable[[str], s
     return stem
 
 
+def _lettered(letters: str, scales: Iterable[str]) -> str:
+    """Return what finds a currency of one letter: R4,200 and R2.1bn, but no R1."""
+    if not letters:
+        return ""
+    held = "|".join(sorted(map(re.escape, scales), key=len, reverse=True))
+    return (
+        rf"[{letters}](?=\d{{1,3}}(?:[ ,.{HARD_SPACES}]\d{{3}})+(?!\d)"
+        rf"|\d[\d.,]*[ {HARD_SPACES}-]?(?:{held})(?![^\W\d_]))"
+    )
+
+
 def _pattern(
-    apostrophe: str, plain_space_groups: bool, glued_prefixes: Iterable[str], magnitudes: str
+    apostrophe: str,
+    plain_space_groups: bool,
+    glued_prefixes: Iterable[str],
+    lettered: str,
+    magnitudes: str,
 ) -> str:
     space = HARD_SPACES + (" " if plain_space_groups else "")
     glued = "|".join(sorted(map(re.escape, glued_prefixes), key=len, reverse=True))
@@ -141,10 +159,11 @@ def _pattern(
     word = rf"{letter}(?:{letter}|{marks}|[0-9])*"
     quote = f"[{APOSTROPHES}]"
     parts = [
-        rf"\d{{1,3}}(?:[{space}]\d{{3}})+(?!\d)(?:[.,]\d+)?",
+        rf"\d{{1,3}}(?:[{space}]\d{{3}})+(?!\d|[BM]\b)(?:[.,]\d+)?",
         rf"\d+(?:[.,\u066b\u066c\u00b7]\d+|{quote}\d{{3}}(?!\d))*",
         rf"[{FRACTIONS}]",
         rf"(?:{glued})(?=\d)" if glued else "",
+        lettered,
         # A name before an amount or a date (OpenAI300亿) is no code such as R1.
         rf"{letter}{{3,}}(?=\d[\d.,]*[{magnitudes}%％])" if magnitudes else "",
         rf"{word}{quote}(?={letter}|\d)" if apostrophe == "prefix" else "",

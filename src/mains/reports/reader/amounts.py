@@ -13,11 +13,14 @@ from mains.reports.reader.figures import Quantity, QuantityKind
 from mains.reports.reader.numerals import HYPHENS
 
 MONEY_POWER_MIN: Final = 6
+PERCENT_MAX: Final = 100
+BRACKET_REACH: Final = 3
 CARRIED: Final = (
     QuantityKind.PERCENT,
     QuantityKind.POINTS,
     QuantityKind.MEASURE,
     QuantityKind.MONEY,
+    QuantityKind.DURATION,
 )
 
 
@@ -48,8 +51,10 @@ def _counts_nothing(tokens: Sequence[Token], index: int, pack: Pack) -> bool:
     """Whether the word after a number is no noun that it counts."""
     if pack.derive(_closed_words).match(tokens, index) is not None:
         return True
-    if pack.derive(BoundMatchers).after.match(tokens, index) is not None:
-        return True
+    bound = pack.derive(BoundMatchers).after.match(tokens, index)
+    if bound is not None:
+        # 50余款 and "10 or more employees" count things, "10 at most" nothing.
+        return bound.last >= len(tokens) or not tokens[bound.last].is_word
     return pack.grammar.numbers.capital_nouns and tokens[index].text[0].islower()
 
 
@@ -60,8 +65,10 @@ def with_money(
     result: list[Quantity] = []
     if pack.grammar.currency_repeats:
         return list(found)
-    for held in found:
-        bracketed = held.first > 0 and tokens[held.first - 1].text in OPENERS
+    for index, held in enumerate(found):
+        # A bound word may stand between: 600 million yuan (about 82 million dollars).
+        near = tokens[max(0, held.first - BRACKET_REACH) : held.first]
+        bracketed = any(token.text in OPENERS for token in near)
         if held.kind is QuantityKind.MONEY and (money is None or not bracketed):
             money = held.unit
         alone = _is_alone(held, tokens)
@@ -70,7 +77,7 @@ def with_money(
             money is not None
             and held.kind is QuantityKind.COUNT
             and large
-            and (alone or _lacks_of(held, tokens, pack) or _counts_nothing(tokens, held.last, pack))
+            and _names_nothing(found, index, tokens, pack)
         ):
             held = replace(held, unit=money, kind=QuantityKind.MONEY)
         elif held.kind is QuantityKind.COUNT and held.scale > 1 and not alone:
@@ -78,6 +85,21 @@ def with_money(
             money = None
         result.append(held)
     return result
+
+
+def _names_nothing(
+    found: Sequence[Quantity], index: int, tokens: Sequence[Token], pack: Pack
+) -> bool:
+    """Whether no noun follows the millions, or the millions that a list goes on with."""
+    held = found[index]
+    behind = found[index + 1] if index + 1 < len(found) else None
+    if behind is not None and behind.first == held.last + 1 and behind.scale == held.scale:
+        return behind.kind is QuantityKind.COUNT and _names_nothing(found, index + 1, tokens, pack)
+    return (
+        _is_alone(held, tokens)
+        or _lacks_of(held, tokens, pack)
+        or _counts_nothing(tokens, held.last, pack)
+    )
 
 
 def _is_alone(held: Quantity, tokens: Sequence[Token]) -> bool:
@@ -93,21 +115,16 @@ def _is_alone(held: Quantity, tokens: Sequence[Token]) -> bool:
 
 
 def with_carried(found: Sequence[Quantity], tokens: Sequence[Token], pack: Pack) -> list[Quantity]:
-    """Give a fraction that counts no noun the unit of the figure before: 70.6 points, then 67.4."""
+    """Give a number that counts no noun the unit of the figure before: 70.6 points, then 67.4."""
     result: list[Quantity] = []
     model: Quantity | None = None
-    for held in found:
+    for index, held in enumerate(found):
+        behind = found[index + 1] if held.range_of == index + 1 else None
         if held.kind in CARRIED and (held.kind is not QuantityKind.MONEY or held.scale > 1):
             model = held
-        elif held.kind is QuantityKind.COUNT and held.value == int(held.value):
-            # A count of things between them: the fraction may be of anything.
-            model = model if _stands_alone(held, tokens, pack) else None
-        elif (
-            model is not None
-            and held.kind is QuantityKind.COUNT
-            and held.scale == 1
-            and (_stands_alone(held, tokens, pack) or _is_compared(held, tokens, pack))
-        ):
+        elif held.kind is not QuantityKind.COUNT:
+            pass
+        elif model is not None and _goes_on(held, behind, model, tokens, pack):
             held = replace(
                 held,
                 unit=model.unit,
@@ -116,8 +133,52 @@ def with_carried(found: Sequence[Quantity], tokens: Sequence[Token], pack: Pack)
                 factor=model.factor,
                 value=plain(held.value * model.scale * model.factor),
             )
+        elif held.value == int(held.value):
+            # A count of things between them: the number behind may be of anything.
+            model = None
         result.append(held)
     return result
+
+
+def _goes_on(
+    held: Quantity,
+    behind: Quantity | None,
+    model: Quantity,
+    tokens: Sequence[Token],
+    pack: Pack,
+) -> bool:
+    """Whether a number without a noun is of what the figure before is: 95 MW and a further 150.
+
+    `behind` is the upper end of the range that it opens.
+    """
+    last = behind or held
+    compared = _is_compared(held, tokens, pack)
+    if held.scale != 1 or held.in_word or not (compared or _stands_alone(last, tokens, pack)):
+        return False
+    if held.value != int(held.value):
+        return model.kind is not QuantityKind.DURATION
+    if model.kind is QuantityKind.PERCENT and (held.value > PERCENT_MAX or held.range_of):
+        return False
+    matchers = pack.derive(BoundMatchers)
+    if last is held and _opens_range(tokens, held.last, matchers):
+        return False
+    if matchers.before.ending_at(tokens, held.first) and compared:
+        # "No more than 400 posts" compares nothing.
+        return _stands_alone(last, tokens, pack)
+    return any(token.kind is TokenKind.NUMBER for token in tokens[held.first : held.last])
+
+
+def _opens_range(tokens: Sequence[Token], index: int, matchers: BoundMatchers) -> bool:
+    """Whether "to" and another number follow: from 1,100 to about 2,500 chips."""
+    if matchers.joins.match(tokens, index) is not None:
+        return False
+    middles = (matchers.range_to, *(middle for _, middle, _ in matchers.range_pairs))
+    ends = [found.last for middle in middles if (found := middle.match(tokens, index)) is not None]
+    return any(
+        end < len(tokens)
+        and (tokens[end].kind is TokenKind.NUMBER or matchers.before.match(tokens, end) is not None)
+        for end in ends
+    )
 
 
 def _is_compared(held: Quantity, tokens: Sequence[Token], pack: Pack) -> bool:

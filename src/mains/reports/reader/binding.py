@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from mains.reports.reader.binding_dates import bind_date, neutral_period
+from mains.reports.reader.binding_dates import bind_date, has_number, neutral_period
 from mains.reports.reader.binding_measures import (
     MeasureChoice,
     counting_word,
-    falls,
+    is_below_zero,
     measure_choices,
     stands_alone,
     unit_classes,
@@ -191,7 +191,7 @@ class Binder:
         if scene.block is BlockKind.TITLE:
             general = measure is not None and scene.pack.rules[measure.measure].general
             scope = _headlined(scope, general=general)
-        if measure and scene.pack.rules[measure.measure].signed and falls(scene, quantity):
+        if measure and is_below_zero(scene, quantity, measure.measure):
             quantity = replace(quantity, value=-quantity.value)
         return Draft.of(
             scene,
@@ -224,7 +224,10 @@ class Binder:
             if mention.founded or mention.relative is not None:
                 continue
             dated = bind_date(scene, mention, drafts, self.focus)
-            found.append(dated if dated is not None else neutral_period(scene, mention))
+            if dated is not None:
+                found.append(dated)
+            elif has_number(scene, mention):
+                found.append(neutral_period(scene, mention))
         return [draft for draft in found if draft.value]
 
     def _remember(self, scene: Scene, drafts: Sequence[Draft]) -> None:

@@ -32,6 +32,12 @@ def neutral_period(scene: Scene, mention: PeriodMention) -> Draft:
     )
 
 
+def has_number(scene: Scene, mention: PeriodMention) -> bool:
+    """Whether a number stands in the period: "in January" alone only dates the clause."""
+    tokens = scene.sentence.tokens[mention.first : mention.last]
+    return any(character.isnumeric() for token in tokens for character in token.text)
+
+
 def bind_date(
     scene: Scene,
     mention: PeriodMention,

@@ -367,11 +367,21 @@ def _confirmed(scene: Scene, measure: str, cue: MeasureCue) -> float | None:
     return max(0.3, 1.2 - min(ways) / NEEDS_NEAR)
 
 
-def falls(scene: Scene, quantity: Quantity) -> bool:
-    """Whether a word of falling governs the change: down 38%, a 12% drop."""
-    if quantity.kind not in (QuantityKind.PERCENT, QuantityKind.POINTS) or quantity.value < 0:
+def is_below_zero(scene: Scene, quantity: Quantity, measure: str) -> bool:
+    """Whether a word of falling or of loss governs the figure: down 38%, a net loss of 7."""
+    rule = scene.pack.rules[measure]
+    if quantity.value < 0:
         return False
-    matcher, tokens = scene.pack.derive(_falling), scene.sentence.tokens
+    if rule.losses and quantity.kind is QuantityKind.MONEY:
+        return _is_governed(scene, quantity, scene.pack.derive(_losses))
+    if rule.signed and quantity.kind in (QuantityKind.PERCENT, QuantityKind.POINTS):
+        return _is_governed(scene, quantity, scene.pack.derive(_falling))
+    return False
+
+
+def _is_governed(scene: Scene, quantity: Quantity, matcher: PhraseMatcher[bool]) -> bool:
+    """Whether a word stands before the figure or right behind it, and no other figure between."""
+    tokens = scene.sentence.tokens
     clause = scene.clause(quantity.last - 1)
     for first in range(max(0, quantity.first - FALL_BEFORE_MAX), quantity.number_first):
         match = matcher.match(tokens, first)
@@ -388,5 +398,13 @@ def falls(scene: Scene, quantity: Quantity) -> bool:
 
 
 def _falling(pack: Pack) -> PhraseMatcher[bool]:
-    words = pack.grammar.change.get("fall", ())
+    return _change_words(pack, "fall")
+
+
+def _losses(pack: Pack) -> PhraseMatcher[bool]:
+    return _change_words(pack, "loss")
+
+
+def _change_words(pack: Pack, kind: str) -> PhraseMatcher[bool]:
+    words = pack.grammar.change.get(kind, ())
     return PhraseMatcher([(phrase, True) for phrase in words], pack.tokenizer)

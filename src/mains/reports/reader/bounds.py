@@ -241,12 +241,19 @@ def _is_short_list(
 
 def _shared(low: Quantity, high: Quantity) -> tuple[Quantity, Quantity]:
     """Share the unit, and in a list also the scale, that only one of two neighbours has."""
+    if high.kind is QuantityKind.DURATION and low.scale > 1:
+        # A loan of 150 million at five years.
+        return low, high
     if low.unit is None and high.unit is not None and high.kind is not QuantityKind.RATIO:
         low = _scaled(low, high)
         value = low.value * high.factor
         return replace(low, unit=high.unit, kind=high.kind, value=value, factor=high.factor), high
     if low.kind is QuantityKind.MONEY and high.unit is None and low.scale == 1 < high.scale:
         return _scaled(low, high), replace(high, unit=low.unit, kind=low.kind)
+    if low.kind is QuantityKind.MONEY and high.unit is None and low.scale == high.scale == 1:
+        # ₹210-240: only a dash says that the number behind is of the same.
+        glued = low.end + 1 == high.start
+        return (low, replace(high, unit=low.unit, kind=low.kind)) if glued else (low, high)
     if low.unit is None and high.unit is None:
         return _scaled(low, high), high
     return low, high
@@ -254,7 +261,8 @@ def _shared(low: Quantity, high: Quantity) -> tuple[Quantity, Quantity]:
 
 def _scaled(low: Quantity, high: Quantity) -> Quantity:
     """Give a small number without magnitude that of its neighbour: 5 to 10 million."""
-    if low.scale == 1 < high.scale and low.value < SHARED_SCALE_BELOW:
+    coefficient = high.value / (high.scale * high.factor)
+    if low.scale == 1 < high.scale and (low.value < SHARED_SCALE_BELOW or low.value < coefficient):
         return replace(low, value=low.value * high.scale, scale=high.scale)
     return low
 

@@ -112,12 +112,20 @@ def _code(part: Part, quantity: Quantity, parts: Sequence[Part], index: int) -> 
         signed = _has_sign(part, quantity, regional) and _tells(part, parts, regional)
         if quantity.unit != name and not signed:
             continue
+        if regional.most:
+            return _of_most(parts, regional)
         for country in _countries(parts, index, quantity.first):
             if country in regional.places:
                 return regional.places[country]
         if quantity.unit == name:
             return next(iter(regional.places.values()))
     return None
+
+
+def _of_most(parts: Sequence[Part], regional: RegionalCurrency) -> str:
+    """Return the code of the place that the document names most; of equal ones the first."""
+    named = Counter(place for part in parts for _, place in _named(part))
+    return regional.places[max(regional.places, key=lambda place: named[place])]
 
 
 def _has_sign(part: Part, quantity: Quantity, regional: RegionalCurrency) -> bool:
@@ -161,10 +169,12 @@ def _countries(parts: Sequence[Part], index: int, token: int) -> Iterator[str]:
 
 def _named(part: Part) -> list[tuple[int, str]]:
     within = part.pack.derive(_within)
+    regional = part.pack.grammar.regional_currencies.values()
+    own = {place for currency in regional for place in currency.places}
     held = []
     for mention in part.mentions.entities:
         place = mention.id
-        while place is not None and not place.startswith("country:"):
+        while place is not None and place not in own and not place.startswith("country:"):
             place = within.get(place)
         if place is not None:
             held.append((mention.first, place))

@@ -20,7 +20,8 @@ from mains.reports.packs import Pack, PhraseMatcher, Token, TokenKind
 from mains.reports.reader.amounts import MONEY_POWER_MIN, plain, with_carried, with_money
 from mains.reports.reader.bounds import BoundMatchers, bounded, paired, ranged
 from mains.reports.reader.figures import Figures, PeriodMention, Quantity, QuantityKind
-from mains.reports.reader.numerals import Numeral, numerals
+from mains.reports.reader.formulas import evaluate, rounded
+from mains.reports.reader.numerals import Numeral, not_numbers, numerals
 from mains.reports.reader.ordinals import Ordinal, Rank, ordinals, ranks
 from mains.reports.reader.periods import find_periods
 from mains.reports.reader.text import Sentence
@@ -30,11 +31,11 @@ from mains.reports.values import Bound
 Value = TypeVar("Value")
 
 NAME_NUMBER_BELOW: Final = 100
-SHARE_OF_MAX: Final = 100
+QUALIFIED_BELOW: Final = 1000
+HOURS_OF_DAY: Final = 24
 RATIO_BELOW: Final = 1000
 ARTICLE_UNITS: Final = (QuantityKind.DURATION, QuantityKind.POINTS)
 """Units before which "a" is no number: a year, a point."""
-SHARE_PLACES: Final = Decimal("0.01")
 PHONE_PARTS_MIN: Final = 3
 
 
@@ -113,11 +114,19 @@ def figures(
     _add_ranks(found, placed, ranked)
     _add_numbers(found, pack, numbers)
     _add_vague(found, pack)
+    found.quantities = [held for held in found.quantities if not _says_nothing(held, tokens)]
     found.quantities.sort(key=lambda held: (held.first, held.last))
-    held = ranged(with_carried(found.quantities, tokens, pack), tokens, pack)
+    held = with_carried(ranged(found.quantities, tokens, pack), tokens, pack)
     held = with_money(held, tokens, pack, money)
     held = _rangeless_bounds(held, bounded(held, tokens, pack, found.taken))
     return Figures(tuple(paired(held, tokens)), tuple(times))
+
+
+def _says_nothing(held: Quantity, tokens: Sequence[Token]) -> bool:
+    """Whether it only counts phases and batches in words: the first phase, 首批."""
+    text = "".join(token.text for token in tokens[held.first : held.last])
+    in_words = not any(character.isdigit() for character in text)
+    return held.kind is QuantityKind.QUALIFIER and held.value == 1 and in_words
 
 
 def _bounds(rank: Rank, tokens: Sequence[Token], pack: Pack, numbers: Sequence[Numeral]) -> bool:
@@ -316,12 +325,15 @@ def _names(pack: Pack) -> PhraseMatcher[QuantityKind]:
     )
 
 
-def _slots(numbers: Sequence[Numeral], ranked: Sequence[Ordinal]) -> dict[str, dict[int, int]]:
+def _slots(
+    numbers: Sequence[Numeral], ranked: Sequence[Ordinal], words: Sequence[Token] = ()
+) -> dict[str, dict[int, int]]:
     spans = {number.first: number.last for number in numbers}
     return {
         "n": spans,
         "n2": spans,
         "ordinal": {ordinal.first: ordinal.last for ordinal in ranked},
+        "word": {i: i + 1 for i, token in enumerate(words) if token.is_word},
     }
 
 
@@ -333,9 +345,15 @@ def _add_names(
     # "To top 1.2 trillion" and "the first 200 MW" are figures, no qualifiers.
     units = pack.derive(Units)
     measured = {n.first for n in numbers if n.scaled or _is_measured(units, found.tokens, n)}
+    shares = _share_spans(found.tokens, pack, numbers, ranked)
     for match in pack.derive(_names).find(found.tokens, _slots(numbers, ranked)):
         held = [(first, last) for _, first, last in match.slots if found.free(first, last)]
         if match.payload is QuantityKind.QUALIFIER and held and held[0][0] in measured:
+            continue
+        if match.payload is QuantityKind.QUALIFIER and any(
+            first <= match.first < last and last > match.last for first, last in shares
+        ):
+            # "The two thirds" is no "the two".
             continue
         for first, last in held:
             found.add(first, last, values[first], "ordinal", match.payload)
@@ -353,7 +371,10 @@ def _add_names(
 
 def _is_measured(units: Units, tokens: Sequence[Token], number: Numeral) -> bool:
     unit = units.after(tokens, number.last, scaled=number.scaled)
-    return unit is not None and unit.kind is not QuantityKind.DURATION
+    if unit is not None and unit.kind is QuantityKind.DURATION:
+        # 200 hours are no time of day.
+        return unit.name == "hour" and number.value > HOURS_OF_DAY
+    return unit is not None or number.value >= QUALIFIED_BELOW
 
 
 def _compounds(found: _Found, pack: Pack) -> dict[int, tuple[int, Decimal]]:
@@ -408,51 +429,43 @@ def _factors(pack: Pack) -> PhraseMatcher[tuple[str, bool]]:
     )
 
 
+def _share_spans(
+    tokens: Sequence[Token], pack: Pack, numbers: Sequence[Numeral], ranked: Sequence[Ordinal]
+) -> list[tuple[int, int]]:
+    """Return the spans of shares and factors, whatever they are worth."""
+    slots = _slots(numbers, ranked, tokens)
+    return [(match.first, match.last) for match in pack.derive(_factors).find(tokens, slots)]
+
+
 def _add_ratios(
     found: _Found, pack: Pack, numbers: Sequence[Numeral], ranked: Sequence[Ordinal]
 ) -> None:
-    slots = _slots(numbers, ranked)
-    slots["word"] = {i: i + 1 for i, token in enumerate(found.tokens) if token.is_word}
+    slots = _slots(numbers, ranked, found.tokens)
     values = {number.first: number.value for number in numbers}
     values |= {ordinal.first: Decimal(ordinal.value) for ordinal in ranked}
+    idioms = pack.derive(not_numbers).find(found.tokens)
+    blocked = [(held.last - held.first, set(range(held.first, held.last))) for held in idioms]
     for match in pack.derive(_factors).find(found.tokens, slots):
         formula, share = match.payload
         filled = {name: values[at] for name, at, _ in match.slots if name != "word"}
-        value = _evaluate(formula, filled)
+        value = evaluate(formula, filled)
         if value is None or not found.free(match.first, match.last):
             continue
         if any(n.scaled for n in numbers if match.first <= n.first < match.last):
+            continue
+        span = range(match.first, match.last)
+        if any(held > len(span) and set(span) <= at for held, at in blocked):
             continue
         if share and 0 < value <= 1:
             found.add(
                 match.first,
                 match.last,
-                (value * 100).quantize(SHARE_PLACES),
+                rounded(value * 100),
                 "percent",
                 QuantityKind.PERCENT,
             )
         elif not share and 0 < value < RATIO_BELOW and value != 1:
             found.add(match.first, match.last, value, "ratio", QuantityKind.RATIO)
-
-
-def _evaluate(formula: str, filled: dict[str, Decimal]) -> Decimal | None:
-    """Return the value of a pack's formula: 3, n, n+1, 1/n, n/n2, 2^n; None if it makes none."""
-
-    def term(text: str) -> Decimal | None:
-        if text == "n":
-            # An ordinal may fill the place: every tenth.
-            return filled.get("n", filled.get("ordinal"))
-        return filled.get(text) if text == "n2" else Decimal(text)
-
-    for sign in "/+^":
-        if sign in formula:
-            left, right = (term(part) for part in formula.split(sign))
-            if left is None or right is None or (sign == "/" and not 0 < right <= SHARE_OF_MAX):
-                return None
-            if sign == "/":
-                return left / right
-            return left + right if sign == "+" else left ** int(right)
-    return term(formula)
 
 
 def _add_ranks(found: _Found, ranked: Sequence[Rank], placed: Sequence[Ordinal]) -> None:

@@ -13,6 +13,13 @@ from mains.reports.reader.figures import QuantityKind
 
 PLURALS: Final = ("zero", "one", "two", "few", "many", "other")
 CODE_LETTERS: Final = 3
+BASE_DURATIONS: Final = {
+    "week": ("day", Decimal(7)),
+    "fortnight": ("day", Decimal(14)),
+    "decade": ("year", Decimal(10)),
+    "lustrum": ("year", Decimal(5)),
+}
+"""Durations that are given in another unit."""
 STEMMED_LETTERS: Final = 5
 """Shorter names are matched as they stand: their stems meet other words."""
 
@@ -56,8 +63,11 @@ class Units:
             if unit is not None:
                 return unit
             duration = self._durations.match(tokens, at)
-            if duration is not None and not scaled:
-                return Unit(duration.first, duration.last, duration.payload, QuantityKind.DURATION)
+            if duration is not None and (at == index or not scaled):
+                name, factor = BASE_DURATIONS.get(duration.payload, (duration.payload, Decimal(1)))
+                return Unit(
+                    duration.first, duration.last, name, QuantityKind.DURATION, factor=factor
+                )
         return None
 
     def currency_before(self, tokens: Sequence[Token], index: int) -> Unit | None:
@@ -67,7 +77,9 @@ class Units:
         match = next(named, None)
         if match is None or index == 0:
             return None
-        if tokens[index].start - tokens[index - 1].end > 1:
+        letter = tokens[match.first].text.isalpha() and match.last == match.first + 1
+        apart = tokens[index].start - tokens[index - 1].end
+        if apart > 1 or (apart and letter and len(tokens[match.first].text) == 1):
             return None
         return Unit(match.first, match.last, match.payload, QuantityKind.MONEY)
 
