@@ -348,7 +348,7 @@ def _schemes(
         kind, _, tail = match.payload.rpartition(":")
         proper = None if capital_nouns else proper_name(tokens, match, words)
         if proper is not None:
-            yield made(tokens, *proper, kind or "programme", letters=words.letters)
+            yield made(tokens, *proper, kind or "programme", spelling=words.spelling)
             continue
         place = _place_beside(match, places, words, tokens)
         if place is not None:
