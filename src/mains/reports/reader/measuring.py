@@ -1,8 +1,8 @@
-"""Which measure a figure is of, when all signs are weighed: cues, words around, what the text is about.
+"""Which measure a figure is of, when all signs are weighed.
 
-The cues of measures (binding_measures.py) propose; the words around the figure and what the document
-speaks of lean to one measure or another (packs/data/wording). All measures that may have the figure's
-unit are weighed together, and so is the possibility that the number only qualifies something.
+The cues of measures (binding_measures.py) propose; the words around the figure and what the
+document speaks of lean to one measure or another (packs/data/wording). All measures that may have
+the figure's unit are weighed together, and so is that the number only qualifies something.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ BEHIND_STEP: Final = 3.0
 ALONE: Final = "alone"
 NOTHING_MIN: Final = 0.6
 CLEAR_MIN: Final = 0.5
+GUESS_MIN: Final = 0.4
 LEAST: Final = 1e-6
 
 
@@ -107,20 +108,30 @@ def weigh(
         lean.get(name, 0.0) + (total(named[name], held) if name in named else 0.0) for name in names
     ]
     signs = {**context.signs, **own}
-    return Weighed(signs, words, names, named, _chosen(names, totals, choices))
+    chosen = _chosen(names, totals, choices, pack_knows=bool(scene.pack.measures.measures))
+    return Weighed(signs, words, names, named, chosen)
 
 
 def _chosen(
-    names: Sequence[str], totals: Sequence[float], choices: Sequence[MeasureChoice]
+    names: Sequence[str],
+    totals: Sequence[float],
+    choices: Sequence[MeasureChoice],
+    *,
+    pack_knows: bool,
 ) -> MeasureChoice | None:
-    """Return the likeliest measure as its cue named it, with how likely it is."""
-    if len(names) < 2:
+    """Return the likeliest measure as its cue named it, with how likely it is.
+
+    One that no cue names has to be likely by itself; nothing is guessed in a language without words.
+    """
+    if len(names) < 2 or not pack_knows:
         return None
     ranked = sorted(zip(shares(totals), names, strict=True), key=lambda one: (-one[0], one[1]))
     (likelihood, name), (second, rival) = ranked[:2]
     if name == NOTHING and likelihood < NOTHING_MIN:
         (likelihood, name), rival = ranked[1], NOTHING
     choice = next((choice for choice in choices if choice.measure == name), None)
+    if choice is None and likelihood < GUESS_MIN and name != NOTHING:
+        return None
     held = choice or MeasureChoice(name, 0.0, "words", None)
     return replace(
         held,
