@@ -32,6 +32,8 @@ ALIKE: Final = (
 )
 OPENING_WORDS_MAX: Final = 3
 SEAT_GAP_MAX: Final = 3
+ABOUT: Final = ("standing_0", "titled", "lead")
+"""Signs that the document is about a thing."""
 LIST_GAP_MAX: Final = 3
 MARKED_POSSESSIVES: Final = frozenset({"'s", "’s", "的"})
 POSSESSIVES: Final = MARKED_POSSESSIVES | {"'", "-"}
@@ -98,12 +100,19 @@ def choose_subject(
         return None
     for choice in held:
         _compare(choice, kinds, focus, is_first_near=is_first_near)
-        kind = choice.id.partition(":")[0]
-        if family is not None:
-            choice.features[f"{family}_of_{kind}"] = 1.0
-        if measure is not None:
-            choice.features[f"{measure}_of_{kind}"] = 1.0
+        _note_kind(choice, family, measure)
     return _best(held, kinds[0])
+
+
+def _note_kind(choice: SubjectChoice, family: str | None, measure: str | None) -> None:
+    """Note what kind of thing it is beside what is measured, and whether the text is about it."""
+    features, kind = choice.features, choice.id.partition(":")[0]
+    for name in (family, measure):
+        if name is not None:
+            features[f"{name}_of_{kind}"] = 1.0
+    for sign in ABOUT:
+        if sign in features and family is not None:
+            features[f"{family}_of_{kind}_{sign}"] = 1.0
 
 
 def _best(held: Sequence[SubjectChoice], first_kind: str) -> SubjectChoice:
@@ -160,6 +169,8 @@ def _compare(
     features["salience"] = focus.salience(choice.id)
     if focus.is_titled(choice.id):
         features["titled"] = 1.0
+    if focus.is_leading(choice.id):
+        features["lead"] = 1.0
     standing = focus.standing(choice.id)
     features[f"standing_{standing}"] = 1.0
     features["subject_before"] = focus.told(choice.id)

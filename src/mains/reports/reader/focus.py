@@ -34,6 +34,9 @@ SENTENCES_BACK_MAX: Final = 3
 MAIN_COUNT_MIN: Final = 3
 NAMED_MAX: Final = 4
 HOMES: Final = ("country", "union")
+RARELY_NAMED: Final = frozenset({"programme", "plan", "platform", "event", "model", "app"})
+"""Kinds of which a text names few: one naming tells what it is about."""
+LEADING_SENTENCES: Final = 3
 STANDINGS: Final = 3
 NAMED_COUNT_MIN: Final = 2
 ADJECTIVE_WEIGHT: Final = 0.75
@@ -77,6 +80,7 @@ class Focus:
         """The country and union that the document speaks of most, by name or by what lies in it."""
         self._before: list[tuple[int, tuple[EntityMention, ...]]] = []
         self._heading: tuple[EntityMention, ...] = ()
+        self._leading = _leading(scenes)
         self._before_body = False
         self._told = Counter[str]()
         """How many claims have been about each thing."""
@@ -199,6 +203,10 @@ class Focus:
         whole = sum(self._told.values())
         return self._told[id_] / whole if whole else 0.0
 
+    def is_leading(self, id_: str) -> bool:
+        """Whether one of the first sentences of the body names it."""
+        return name_of(id_) in self._leading
+
     def is_titled(self, id_: str) -> bool:
         """Whether the title names it."""
         return any(name_of(m.id or "") == name_of(id_) for m in self._title)
@@ -255,10 +263,12 @@ class Focus:
         """Return what else the document names most, of the kinds."""
         found: list[Topic] = []
         for name, count in self._counts.most_common():
-            if len(found) == NAMED_MAX or count < NAMED_COUNT_MIN:
+            if len(found) == NAMED_MAX:
                 break
             mention = as_kind(self._first[name], kinds)
-            if mention is not None and mention.id not in known:
+            if mention is None or mention.id in known:
+                continue
+            if count >= NAMED_COUNT_MIN or mention.kind in RARELY_NAMED:
                 found.append(Topic(mention.id or "", mention.kind, "named"))
         return found
 
@@ -274,6 +284,16 @@ class Focus:
         second = ranked[1][1] if len(ranked) > 1 else 0
         is_ambiguous = count < MAIN_COUNT_MIN or second * 2 > count
         return Topic(id_, id_.partition(":")[0], "document", is_ambiguous)
+
+
+def _leading(scenes: Sequence[Scene]) -> frozenset[str]:
+    body = [scene for scene in scenes if scene.block is BlockKind.BODY]
+    return frozenset(
+        name_of(mention.id)
+        for scene in body[:LEADING_SENTENCES]
+        for mention in scene.mentions.entities
+        if mention.id is not None
+    )
 
 
 def _home(scenes: Sequence[Scene], kind: str) -> str | None:

@@ -270,7 +270,7 @@ def _called(pack: Pack) -> Iterator[tuple[str, Called]]:
     for entity in pack.entities:
         for name in pack.names_of(entity):
             # A name of a cased script that begins small is an adjective or a common noun.
-            small = name[0].islower()
+            small = name == name.lower() and name[0].islower()
             acronym = name if name.isupper() and len(name) <= ACRONYM_LETTERS_MAX else None
             called = Called(entity.id, entity.kind, name[0].isupper(), small, acronym)
             if small or not pack.grammar.inflects_names:
