@@ -48,6 +48,8 @@ def features_of(draft: Draft) -> Features:
             features["subject_alone"] = 1.0
         features.update({f"of_{name}": 1.0 for name in draft.choice.features if name in TELLING})
     if draft.measured is not None:
+        likely = min(max(draft.measured.likelihood, CERTAINTY_LEAST), 1 - CERTAINTY_LEAST)
+        features["measure_certainty"] = math.log(likely / (1 - likely))
         features["measure_score"] = min(draft.measured.score, SCORE_MAX)
         features["measure_margin"] = draft.measured.margin
         features[f"by_{draft.measured.slot}"] = 1.0

@@ -7,6 +7,7 @@ the figure's unit are weighed together, and so is that the number only qualifies
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -125,10 +126,9 @@ def _chosen(
     """
     if len(names) < 2 or not pack_knows:
         return None
-    ranked = sorted(zip(shares(totals), names, strict=True), key=lambda one: (-one[0], one[1]))
-    (likelihood, name), (second, rival) = ranked[:2]
+    (likelihood, name), (second, rival) = heapq.nlargest(2, zip(shares(totals), names, strict=True))
     if name == NOTHING and likelihood < NOTHING_MIN:
-        (likelihood, name), rival = ranked[1], NOTHING
+        likelihood, name, rival = second, rival, NOTHING
     choice = next((choice for choice in choices if choice.measure == name), None)
     if choice is None and likelihood < GUESS_MIN and name != NOTHING:
         return None

@@ -1,8 +1,7 @@
 """The words around a figure, as signs of what it is of and how it is meant.
 
 A sign says where a word stands, by its stem: `b3` within three words before, `b8` within eight,
-`a2` and `a6` behind, `in` inside the figure, `p1` and `n1` the very words beside it. Of scripts
-without spaces runs of one to three characters count as words. Signs of words hold in one language;
+`a2` and `a6` behind, `in` inside the figure. Of scripts without spaces runs of one to three characters count as words. Signs of words hold in one language;
 those of units, kinds and families (`unit`, `about`, `family`, ...) in all.
 """
 
@@ -37,10 +36,6 @@ def words_around(scene: Scene, first: int, last: int) -> Features:
             found[f"a{reach}={word}"] = 1.0
     for word in _words(scene, first, last):
         found[f"in={word}"] = 1.0
-    if first > 0:
-        found[f"p1={tokens[first - 1].norm}"] = 1.0
-    if last < len(tokens):
-        found[f"n1={tokens[last].norm}"] = 1.0
     return found
 
 
