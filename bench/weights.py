@@ -2,7 +2,7 @@
 
     python -m bench.weights
 
-reads `tests/reports/texts/tuned` and `fitted` with their gold, fits each set of weights, writes
+reads `tests/reports/texts/tuned` and `fitted` with their gold (and a folder given as REPORTS), fits each set of weights, writes
 `packs/data/weights.yaml` and `packs/data/wording`, and prints how well each does on documents that
 were left out (figures of one text resemble each other). Whether a claim is right is learnt from
 claims that the other weights did not learn from: those of the tuning texts as weights bind them that
@@ -13,6 +13,7 @@ Held texts are never read: what they judge must not have been learnt from them.
 from __future__ import annotations
 
 import json
+import os
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -50,8 +51,10 @@ HEAD: Final = (
 FOLDS: Final = 3
 STRENGTH: Final = 1.0
 CLAIM_STRENGTH: Final = 2.0
-TUNED_WORTH: Final = 0.3
+TUNED_WORTH: Final = 0.5
 """What a figure of a text counts that words and rules were built on."""
+GIVEN_WORTH: Final = 3.0
+"""What one of a text counts that REPORTS gives: there are few, and they matter."""
 LEAST: Final = 0.01
 WORDS_LEAST: Final = 0.15
 """Weights below it say nothing; of words there are very many."""
@@ -85,13 +88,14 @@ def main() -> None:
         judged += figures(TUNED, out)
     teach(held, frozenset(docs), told=True)
     judged += figures(FITTED)
+    judged += given()
     held["claim"] = claims(judged)
     write(held)
 
 
 def teach(held: dict[str, Any], docs: frozenset[str], *, told: bool = False) -> None:
     """Fit measures, then subjects, by these documents, and write both; `told` prints how well."""
-    found = list(figures(TUNED, docs))
+    found = [*figures(TUNED, docs), *given()]
     questions = [q for figure in found if (q := _measure_question(figure)) is not None]
     if told:
         show_measures(questions)
@@ -99,11 +103,18 @@ def teach(held: dict[str, Any], docs: frozenset[str], *, told: bool = False) -> 
     write_wording(MEASURE, answering)
     held["measure"] = answering.own
     write(held)
-    choices = [c for figure in figures(TUNED, docs) if (c := _subject_choice(figure)) is not None]
+    found = [*figures(TUNED, docs), *given()]
+    choices = [c for figure in found if (c := _subject_choice(figure)) is not None]
     if told:
         show_subjects(choices)
     held["subject"] = fit_choices(choices, strength=STRENGTH)
     write(held)
+
+
+def given() -> Iterator[Figure]:
+    """Yield the figures of the folder in REPORTS, if one is given: texts that may not be kept here."""
+    if folder := os.environ.get("REPORTS"):
+        yield from figures(Path(folder))
 
 
 def show_measures(questions: Sequence[Question]) -> None:
@@ -139,7 +150,7 @@ def claims(found: Sequence[Figure]) -> Weighing:
     for taught, asked in _folds(verdicts):
         fitted = _claim_weights(taught)
         for verdict in asked:
-            if verdict.worth < 1.0:
+            if verdict.worth != 1.0:
                 continue
             features = verdict.answers[RIGHT]
             likely = weighing.probability(total(features, fitted))
@@ -204,7 +215,7 @@ def figures(folder: Path, docs: frozenset[str] | None = None) -> Iterator[Figure
     gold = scoring.by_document(
         line for path in sorted(folder.glob("gold*.jsonl")) for line in scoring.load(path)
     )
-    worth = TUNED_WORTH if folder == TUNED else 1.0
+    worth = {TUNED: TUNED_WORTH, FITTED: 1.0}.get(folder, GIVEN_WORTH)
     for path in sorted(folder.glob("*.txt")):
         if docs is not None and path.name not in docs:
             continue
@@ -227,6 +238,7 @@ def _measure_question(figure: Figure) -> Question | None:
         {**weighed.signs, **words},
         {name: weighed.named.get(name, {}) for name in weighed.names},
         frozenset(right),
+        max(figure.worth, 1.0),
     )
 
 
@@ -237,7 +249,7 @@ def _subject_choice(figure: Figure) -> Choice | None:
         return None
     right = tuple(rival.id in subjects for rival in choice.rivals)
     rivals = tuple(rival.features for rival in choice.rivals)
-    return Choice(figure.doc, rivals, right)
+    return Choice(figure.doc, rivals, right, max(figure.worth, 1.0))
 
 
 def _verdict(figure: Figure) -> Question:

@@ -105,6 +105,6 @@ def test_what_is_promised_or_asked_for_is_planned(text: str, value: str) -> None
 
 
 def test_an_answer_in_a_survey_is_a_fact_though_it_speaks_of_plans() -> None:
-    text = "In the poll of 1,400 firms, 58 per cent of respondents said they would use AI."
+    text = "Of the 1,400 firms polled, 58 per cent said they would hire more people."
     assert claim_of(text, "58").modality is Modality.OBSERVED
     assert claim_of(text, "1400").modality is Modality.OBSERVED

@@ -30,7 +30,7 @@ def ids(text: str, language: str) -> list[str]:
         ("ru", "Город поддержал компанию «Кварта».", "org:kvarta"),
         ("zh", "市政府支持Quellborn公司。", "org:quellborn"),
         ("en", "They bought Quellborn Inc last year.", "org:quellborn"),
-        ("en", "The maker released Mistral Small 3.2 in June.", "model:mistral-small-3-2"),
+        ("en", "The maker released Mistral Small 3.2 in June.", "model:mistral-small-3.2"),
         ("en", "Researchers compared it with Qwen3 in May.", "model:qwen3"),
         ("es", "DeepSeek publicó su modelo R1 en enero.", "model:deepseek-r1"),
         ("en", "Guests came to WAIC 2026 in July.", "event:waic-2026"),

@@ -145,6 +145,8 @@ def _holders(
         holder = holders.get(mention.id or "")
         if holder is None or holder in named or holder.partition(":")[0] not in kinds:
             continue
+        if mention.kind == "model" and "model" not in kinds:
+            continue  # Whose chips a site has says nothing of whose site it is.
         choice = _weigh(scene, first, last, mention, cue, is_rank=is_rank)
         choice.features[f"holder_of_{mention.kind}"] = 1.0
         found.append(replace(choice, id=holder, slot="holder"))
@@ -203,6 +205,8 @@ def _weigh(
 ) -> SubjectChoice:
     features: Features = {}
     slot = _place(scene, first, last, mention, cue, features)
+    if mention.last <= first and _abuts(scene, mention, first):
+        features["abuts"] = 1.0
     links = scene.links(mention.first)
     features[f"known_{mention.known.value}"] = 1.0
     if cue is not None and slot != "possessor":
@@ -224,6 +228,12 @@ def _weigh(
     if is_rank and mention.kind in WIDE_PLACES and Link.IN in links:
         features["rank_within"] = 1.0
     return SubjectChoice(mention.id or "", 0.0, slot, mention, features=features)
+
+
+def _abuts(scene: Scene, mention: EntityMention, first: int) -> bool:
+    """Whether the figure follows the name, a mark at most between: "... and Turin, 45"."""
+    between = scene.sentence.tokens[mention.last : first]
+    return len(between) <= 1 and not any(token.is_word for token in between)
 
 
 def _respective(scene: Scene, first: int, kinds: Sequence[str]) -> SubjectChoice | None:

@@ -37,6 +37,8 @@ HOMES: Final = ("country", "union")
 RARELY_NAMED: Final = frozenset({"programme", "plan", "platform", "event", "model", "app"})
 """Kinds of which a text names few: one naming tells what it is about."""
 LEADING_SENTENCES: Final = 3
+MADE: Final = frozenset({"model", "app"})
+"""Things that are used anywhere, and tell of no home."""
 STANDINGS: Final = 3
 NAMED_COUNT_MIN: Final = 2
 ADJECTIVE_WEIGHT: Final = 0.75
@@ -302,6 +304,8 @@ def _home(scenes: Sequence[Scene], kind: str) -> str | None:
     for scene in scenes:
         holders = scene.pack.derive(holders_of)
         for mention in scene.mentions.entities:
+            if mention.kind in MADE:
+                continue
             weight, id_ = 1.0, mention.id
             if mention.known is Known.ADJECTIVE:
                 weight = ADJECTIVE_WEIGHT

@@ -34,7 +34,9 @@ MEASURE: Final = "measure"
 SCORE_STEP: Final = 5.0
 BEHIND_STEP: Final = 3.0
 ALONE: Final = "alone"
-NOTHING_MIN: Final = 0.6
+NOTHING_MIN: Final = 0.75
+STATING: Final = frozenset({"counted", "own", "carried"})
+"""Slots of cues that leave no doubt that a figure states something."""
 CLEAR_MIN: Final = 0.5
 GUESS_MIN: Final = 0.4
 LEAST: Final = 1e-6
@@ -127,11 +129,16 @@ def _chosen(
     if len(names) < 2 or not pack_knows:
         return None
     (likelihood, name), (second, rival) = heapq.nlargest(2, zip(shares(totals), names, strict=True))
-    if name == NOTHING and likelihood < NOTHING_MIN:
+    is_named = any(choice.slot in STATING for choice in choices)
+    if name == NOTHING and (is_named or likelihood < NOTHING_MIN):
         likelihood, name, rival = second, rival, NOTHING
     choice = next((choice for choice in choices if choice.measure == name), None)
     if choice is None and likelihood < GUESS_MIN and name != NOTHING:
-        return None
+        if not choices:
+            return None
+        likely = dict(zip(names, shares(totals), strict=True))
+        choice = max(choices, key=lambda one: likely.get(one.measure, 0.0))
+        rival, likelihood = name, likely.get(choice.measure, 0.0)
     held = choice or MeasureChoice(name, 0.0, "words", None)
     return replace(
         held,

@@ -1,8 +1,9 @@
 """The words around a figure, as signs of what it is of and how it is meant.
 
 A sign says where a word stands, by its stem: `b3` within three words before, `b8` within eight,
-`a2` and `a6` behind, `in` inside the figure. Of scripts without spaces runs of one to three characters count as words. Signs of words hold in one language;
-those of units, kinds and families (`unit`, `about`, `family`, ...) in all.
+`a2` and `a6` behind, `in` inside the figure. Of scripts without spaces runs of one to three
+characters count as words. Signs of words hold in one language; those of units, kinds and families
+(`unit`, `about`, `family`, ...) in all.
 """
 
 from __future__ import annotations
