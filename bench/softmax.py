@@ -31,7 +31,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Signs of one thing asked, the answers that it allows with signs of their own, the right ones."""
+    """Signs of one thing asked, the answers that it allows with signs of their own, the right."""
 
     doc: str
     signs: Features

@@ -1,13 +1,14 @@
 """Fits the reader's weights: of measures, of whom a figure is about, of a claim that is right.
 
-    python -m bench.weights
+    REPORTS=folder python -m bench.weights
 
-reads `tests/reports/texts/tuned` and `fitted` with their gold (and a folder given as REPORTS), fits each set of weights, writes
-`packs/data/weights.yaml` and `packs/data/wording`, and prints how well each does on documents that
-were left out (figures of one text resemble each other). Whether a claim is right is learnt from
-claims that the other weights did not learn from: those of the tuning texts as weights bind them that
-were fitted by the rest, and those of `fitted`, on which nothing else was built and which count most.
-Held texts are never read: what they judge must not have been learnt from them.
+reads `tests/reports/texts/tuned` and `fitted` with their gold, and the folder given as REPORTS, if
+one is; fits each set of weights, writes `packs/data/weights.yaml` and `packs/data/wording`, and
+prints how well each does on documents that were left out (figures of one text resemble each other).
+Whether a claim is right is learnt from claims that the other weights did not learn from: those of
+the tuning texts as weights bind them that were fitted by the rest, and those of `fitted`, on which
+nothing else was built and which count most. Held texts are never read: what they judge must not
+have been learnt from them.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from __future__ import annotations
 import json
 import os
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -112,7 +113,7 @@ def teach(held: dict[str, Any], docs: frozenset[str], *, told: bool = False) -> 
 
 
 def given() -> Iterator[Figure]:
-    """Yield the figures of the folder in REPORTS, if one is given: texts that may not be kept here."""
+    """Yield the figures of the folder in REPORTS, if one is given: texts that are not kept here."""
     if folder := os.environ.get("REPORTS"):
         yield from figures(Path(folder))
 
@@ -206,7 +207,7 @@ def _lines(held: dict[str, dict[str, Weighing]]) -> str:
     return "{\n" + ",\n".join(questions) + "\n}\n"
 
 
-def _rounded(weights: Weighing, least: float = LEAST) -> Weighing:
+def _rounded(weights: Mapping[str, float], least: float = LEAST) -> Weighing:
     return {name: round(value, 2) for name, value in sorted(weights.items()) if abs(value) >= least}
 
 

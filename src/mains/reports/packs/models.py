@@ -463,7 +463,7 @@ class NameWords(Closed):
     tails: dict[str, Phrases] = {}
     """Nouns that end a name in capitals, by kind: org: [institute], event: [summit]."""
     heads: Phrases = ()
-    """Nouns of kind that are the first word of the names behind them, also where a sentence begins."""
+    """Nouns of kind that begin the names behind them, also where a sentence begins."""
     schemes: dict[str, Phrases] = {}
     """Nouns for schemes and sites that are called after their place, by the slug's tail:
     compute-vouchers; a kind before it is that of the subject: "platform:data-centre"."""

@@ -124,7 +124,7 @@ def _chosen(
 ) -> MeasureChoice | None:
     """Return the likeliest measure as its cue named it, with how likely it is.
 
-    One that no cue names has to be likely by itself; nothing is guessed in a language without words.
+    One that no cue names has to be likely by itself; without words of a language none is guessed.
     """
     if len(names) < 2 or not pack_knows:
         return None
