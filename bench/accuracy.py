@@ -120,13 +120,17 @@ def edge_scores(
     """Score the edges that reconciling draws between the claims that were read.
 
     Gold relates the texts of one writing alone (a language, its first or its second series), whose
-    invented figures know of each other; each such group is reconciled by itself.
+    invented figures know of each other; each such group is reconciled by itself. Series whose gold
+    relates nothing are left out.
     """
     if not collection.wanted:
         return {}
+    docs = {line["id"]: line["doc"] for line in collection.gold}
+    related = {SERIES.sub(r"\1", docs[edge["a"]]) for edge in collection.wanted}
     groups: defaultdict[str, list[Claim]] = defaultdict(list)
     for claim in claims:
-        groups[SERIES.sub(r"\1", claim.doc)].append(claim)
+        if (series := SERIES.sub(r"\1", claim.doc)) in related:
+            groups[series].append(claim)
     drawn = [asdict(edge) for group in groups.values() for edge in edges(group, {})]
     return scoring.score_edges(collection.gold, lines, drawn, collection.wanted)
 

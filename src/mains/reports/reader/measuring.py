@@ -40,6 +40,7 @@ STATING: Final = frozenset({"counted", "own", "carried"})
 CLEAR_MIN: Final = 0.5
 GUESS_MIN: Final = 0.4
 LEAST: Final = 1e-6
+FIT: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +109,23 @@ def weigh(
     lean = leanings(MEASURE, scene.pack.code, words, base=lean)
     names, held = allowed(scene.pack, unit_classes(quantity)), weights().measure
     totals = [
-        lean.get(name, 0.0) + (total(named[name], held) if name in named else 0.0) for name in names
+        lean.get(name, 0.0) + total(named.get(name, {}), held) + _fit(scene.pack, name, quantity)
+        for name in names
     ]
     signs = {**context.signs, **own}
     chosen = _chosen(names, totals, choices, pack_knows=bool(scene.pack.measures.measures))
     return Weighed(signs, words, names, named, chosen)
+
+
+def _fit(pack: Pack, name: str, quantity: Quantity) -> float:
+    """Return what a measure gains or loses by the bounds that its figures usually have.
+
+    "Up to 20 million" is what a voucher is worth, and no pool.
+    """
+    rule = pack.rules.get(name)
+    if rule is None or not rule.bounds:
+        return 0.0
+    return FIT if quantity.bound.value in rule.bounds else -FIT
 
 
 def _chosen(
