@@ -27,6 +27,7 @@ from mains.reports.reader.weights import (
     weights,
 )
 from mains.reports.reader.wording import figure_signs, words_around
+from mains.reports.values import Bound
 
 NOTHING: Final = "qualifier_number"
 """The number states nothing by itself."""
@@ -125,7 +126,9 @@ def _fit(pack: Pack, name: str, quantity: Quantity) -> float:
     rule = pack.rules.get(name)
     if rule is None or not rule.bounds:
         return 0.0
-    return FIT if quantity.bound.value in rule.bounds else -FIT
+    if quantity.bound.value not in rule.bounds:
+        return -FIT
+    return 0.0 if quantity.bound is Bound.EXACT else FIT
 
 
 def _chosen(
