@@ -40,7 +40,6 @@ BESIDE: Final = 0.5
 BEYOND_COUNTED: Final = 4.5
 ONWARD: Final = frozenset({Link.FOR, Link.TO, Link.FROM, Link.WITH, Link.IN, Link.BY})
 """Prepositions behind a noun counted, which lead on to another noun."""
-ACCEPTED_MIN: Final = 3.0
 OWN_DURATION: Final = 8.5
 """Years in a row say themselves what they are."""
 OWN_COUNTED: Final = 9.2
