@@ -23,3 +23,16 @@ def test_a_short_block_takes_the_language_of_its_document() -> None:
 def test_a_language_that_nobody_knows_has_no_code() -> None:
     assert opened("የኢትዮጵያ መንግሥት አዲስ ማዕከል ይገነባል ብሎ አስታወቀ ትናንት").languages == ()
     assert opened("42 17 2024").blocks[0].language is None
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("París tiene 800 startups de IA.", "es"),
+        ("Paris has 800 AI startups.", "en"),
+        ("Lyon compte 120 startups.", "fr"),
+        ("Stockholm har 800 AI-bolag och 300 startups.", "sv"),
+    ],
+)
+def test_a_few_words_are_likelier_in_a_language_that_has_a_pack(text: str, language: str) -> None:
+    assert opened(text).languages == (language,)

@@ -27,6 +27,9 @@ LIKELY: Final = 0.5
 LETTERS_MIN: Final = 40
 """A shorter block takes the document's language, unless its script is another."""
 WIDE_LETTERS_MIN: Final = 8
+FEW_LETTERS: Final = 100
+KNOWN_ODDS: Final = 8.0
+"""How much likelier a few words are in a language that has a pack than in one that has none."""
 
 
 def block_languages(texts: Sequence[str]) -> list[str | None]:
@@ -66,10 +69,17 @@ def _letters(text: str) -> int:
 
 
 def _detect(text: str, confidence: float) -> str | None:
-    ranked = _detector().compute_language_confidence_values(text)
-    if not ranked or ranked[0].value < confidence:
+    found = _detector().compute_language_confidence_values(text)
+    likely = {one.language.iso_code_639_1.name.lower(): one.value for one in found}
+    if _letters(text) < FEW_LETTERS:
+        likely = {
+            code: value * (KNOWN_ODDS if code in languages() else 1.0)
+            for code, value in likely.items()
+        }
+    first = max(likely, key=lambda code: likely[code], default=None)
+    if first is None or not likely[first] or likely[first] < confidence * sum(likely.values()):
         return None
-    return ranked[0].language.iso_code_639_1.name.lower()
+    return first
 
 
 @cache
