@@ -2,9 +2,10 @@
 
     REPORTS=folder python -m bench.weights
 
-reads `tests/reports/texts/tuned` and `fitted` with their gold, and the folder given as REPORTS, if
-one is; fits each set of weights, writes `packs/data/weights.yaml` and `packs/data/wording`, and
-prints how well each does on documents that were left out (figures of one text resemble each other).
+reads `tests/reports/texts/tuned` and `fitted`, the examples and the folder given as REPORTS, if one
+is, with their gold; fits each set of weights, writes `packs/data/weights.yaml` and
+`packs/data/wording`, and prints how well each does on documents that were left out (figures of one
+text resemble each other).
 Whether a claim is right is learnt from claims that the other weights did not learn from: those of
 the tuning texts as weights bind them that were fitted by the rest, and those of `fitted`, on which
 nothing else was built and which count most. Held texts are never read: what they judge must not
@@ -44,6 +45,7 @@ from mains.reports.reader.weights import ANY_LANGUAGE, WORDING, Features, total
 TEXTS: Final = Path("tests/reports/texts")
 TUNED: Final = TEXTS / "tuned"
 FITTED: Final = TEXTS / "fitted"
+EXAMPLES: Final = Path("examples/reports")
 DATA: Final = Path(mains.reports.packs.__file__).parent / "data"
 FILE: Final = DATA / weighing.FILE
 HEAD: Final = (
@@ -55,7 +57,7 @@ CLAIM_STRENGTH: Final = 2.0
 TUNED_WORTH: Final = 0.5
 """What a figure of a text counts that words and rules were built on."""
 GIVEN_WORTH: Final = 3.0
-"""What one of a text counts that REPORTS gives: there are few, and they matter."""
+"""What one of an example, or of a text that REPORTS gives, counts: there are few."""
 LEAST: Final = 0.01
 WORDS_LEAST: Final = 0.15
 """Weights below it say nothing; of words there are very many."""
@@ -104,7 +106,7 @@ def teach(held: dict[str, Any], docs: frozenset[str], *, told: bool = False) -> 
     write_wording(MEASURE, answering)
     held["measure"] = answering.own
     write(held)
-    found = [*figures(TUNED, docs), *given()]
+    found = [*figures(TUNED, docs), *figures(TUNED, docs, alone=True), *given()]
     choices = [c for figure in found if (c := _subject_choice(figure)) is not None]
     if told:
         show_subjects(choices)
@@ -113,7 +115,8 @@ def teach(held: dict[str, Any], docs: frozenset[str], *, told: bool = False) -> 
 
 
 def given() -> Iterator[Figure]:
-    """Yield the figures of the folder in REPORTS, if one is given: texts that are not kept here."""
+    """Yield the figures of the examples, and of the folder in REPORTS, if one is given."""
+    yield from figures(EXAMPLES)
     if folder := os.environ.get("REPORTS"):
         yield from figures(Path(folder))
 
@@ -211,20 +214,48 @@ def _rounded(weights: Mapping[str, float], least: float = LEAST) -> Weighing:
     return {name: round(value, 2) for name, value in sorted(weights.items()) if abs(value) >= least}
 
 
-def figures(folder: Path, docs: frozenset[str] | None = None) -> Iterator[Figure]:
-    """Yield each claim to be, neutral or not, that gold has a word on; of these documents alone."""
+def figures(
+    folder: Path, docs: frozenset[str] | None = None, *, alone: bool = False
+) -> Iterator[Figure]:
+    """Yield each claim to be, neutral or not, that gold has a word on; of these documents alone.
+
+    `alone` reads each paragraph by itself, as users quote them: what stands in the sentence then
+    has to tell whom a figure is about, for there is no article around it.
+    """
     gold = scoring.by_document(
         line for path in sorted(folder.glob("gold*.jsonl")) for line in scoring.load(path)
     )
     worth = {TUNED: TUNED_WORTH, FITTED: 1.0}.get(folder, GIVEN_WORTH)
-    for path in sorted(folder.glob("*.txt")):
+    for path in sorted([*folder.glob("*.txt"), *folder.glob("texts/*.txt")]):
         if docs is not None and path.name not in docs:
             continue
-        for draft in drafts_of(open_document(path.read_bytes(), name=path.name)):
-            lines = [line for line in gold.get(path.name, []) if _meets(line, draft)]
-            stated = tuple(line for line in lines if line["measure"] not in scoring.NEUTRAL)
-            if not draft.is_neutral or draft.weighed is not None:
-                yield Figure(path.name, draft, stated, bool(lines) and not stated, worth)
+        text, lines = path.read_text("utf-8"), gold.get(path.name, [])
+        for part, start in _paragraphs(text) if alone else ((text, 0),):
+            within = [
+                _moved(line, -start)
+                for line in lines
+                if start <= line["start"] and line["end"] <= start + len(part)
+            ]
+            if not within:
+                continue
+            for draft in drafts_of(open_document(part.encode(), name=path.name)):
+                met = [line for line in within if _meets(line, draft)]
+                stated = tuple(line for line in met if line["measure"] not in scoring.NEUTRAL)
+                if not draft.is_neutral or draft.weighed is not None:
+                    yield Figure(path.name, draft, stated, bool(met) and not stated, worth)
+
+
+def _paragraphs(text: str) -> Iterator[tuple[str, int]]:
+    """Yield each paragraph with where it starts."""
+    start = 0
+    for part in text.splitlines(keepends=True):
+        if part.strip():
+            yield part, start
+        start += len(part)
+
+
+def _moved(line: scoring.Line, by: int) -> scoring.Line:
+    return {**line, "start": line["start"] + by, "end": line["end"] + by}
 
 
 def _measure_question(figure: Figure) -> Question | None:

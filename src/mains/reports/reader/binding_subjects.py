@@ -90,6 +90,7 @@ def choose_subject(
             if mention.kind != named.kind:
                 held[-1].features["taken_as_kind"] = 1.0
     is_first_near = any(_is_like(choice.id, kinds[0]) for choice in held)
+    around = _around(scene)
     held += _holders(scene, first, last, cue, kinds, is_rank=is_rank)
     topics = focus.topics(kinds, scene)
     for choice in held:
@@ -100,6 +101,8 @@ def choose_subject(
         return None
     for choice in held:
         _compare(choice, kinds, focus, is_first_near=is_first_near)
+        if choice.id in around:
+            choice.features["around_named"] = 1.0
         _note_kind(choice, family, measure)
     return _best(held, kinds[0])
 
@@ -153,6 +156,19 @@ def _holders(
     return found
 
 
+def _around(scene: Scene) -> frozenset[str]:
+    """Return what the named things of the sentence lie in, itself not named there."""
+    holders = scene.pack.derive(holders_of)
+    named = {mention.id for mention in scene.entities if mention.id is not None}
+    found: set[str] = set()
+    for id_ in named:
+        holder = holders.get(id_)
+        while holder is not None and holder not in found:
+            found.add(holder)
+            holder = holders.get(holder)
+    return frozenset(found - named)
+
+
 def _of_topic(topic: Topic) -> SubjectChoice:
     features = {f"topic_{topic.source}": 1.0}
     if topic.is_ambiguous:
@@ -169,6 +185,8 @@ def _compare(
     if not _is_like(choice.id, kinds[0]):
         features["unlike_near" if is_first_near else "unlike"] = 1.0
     features["salience"] = focus.salience(choice.id)
+    if not features["salience"]:
+        features["never_named"] = 1.0
     if focus.is_titled(choice.id):
         features["titled"] = 1.0
     if focus.is_leading(choice.id):

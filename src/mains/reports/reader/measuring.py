@@ -41,7 +41,6 @@ STATING: Final = frozenset({"counted", "own", "carried"})
 CLEAR_MIN: Final = 0.5
 GUESS_MIN: Final = 0.4
 LEAST: Final = 1e-6
-FIT: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,30 +104,31 @@ def weigh(
     unit = unit_of(quantity)
     own = {**figure_signs(scene, quantity, unit), **context.of(unit, before)}
     words = words_around(scene, quantity.first, quantity.last)
+    names = allowed(scene.pack, unit_classes(quantity))
     named = _named(choices)
+    for name in names:
+        if (fit := _fit(scene.pack, name, quantity)) is not None:
+            named.setdefault(name, {})[fit] = 1.0
     lean = leanings(MEASURE, ANY_LANGUAGE, own, base=context.lean)
     lean = leanings(MEASURE, scene.pack.code, words, base=lean)
-    names, held = allowed(scene.pack, unit_classes(quantity)), weights().measure
-    totals = [
-        lean.get(name, 0.0) + total(named.get(name, {}), held) + _fit(scene.pack, name, quantity)
-        for name in names
-    ]
+    held = weights().measure
+    totals = [lean.get(name, 0.0) + total(named.get(name, {}), held) for name in names]
     signs = {**context.signs, **own}
     chosen = _chosen(names, totals, choices, pack_knows=bool(scene.pack.measures.measures))
     return Weighed(signs, words, names, named, chosen)
 
 
-def _fit(pack: Pack, name: str, quantity: Quantity) -> float:
-    """Return what a measure gains or loses by the bounds that its figures usually have.
+def _fit(pack: Pack, name: str, quantity: Quantity) -> str | None:
+    """Return the sign that a figure has a bound, or not, that those of the measure usually have.
 
     "Up to 20 million" is what a voucher is worth, and no pool.
     """
     rule = pack.rules.get(name)
     if rule is None or not rule.bounds:
-        return 0.0
+        return None
     if quantity.bound.value not in rule.bounds:
-        return -FIT
-    return 0.0 if quantity.bound is Bound.EXACT else FIT
+        return "bound_unusual"
+    return None if quantity.bound is Bound.EXACT else "bound_usual"
 
 
 def _chosen(
