@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from mains.reports.documents import open_document
+from mains.reports.reader.figures import QuantityKind
 from mains.reports.reader.reader import read
+from tests.reports.reader.test_quantities import read as quantities_of
 from tests.reports.reader.test_quantities import told
 
 
@@ -66,3 +68,85 @@ def test_an_idiom_or_a_name_is_no_figure(language: str, text: str) -> None:
 def test_losses_and_currencies_are_those_of_the_text(text: str, value: str, unit: str) -> None:
     claims = read(open_document(text.encode(), name="a.txt")).claims
     assert (value, unit) in [(claim.value, claim.unit) for claim in claims]
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "value"),
+    [
+        ("en", "Two years ago Lumi was third, and France is only sixth.", "6"),
+        ("en", "Norway, fourth, has a plan", "4"),
+        ("en", "Peru climbed nine places to 41st.", "41"),
+        ("es", "Uruguay trepa al segundo y desplaza a Chile.", "2"),
+        ("fr", "La machine, après avoir été septième, recule.", "7"),
+        ("it", "Il sistema era quarto al debutto.", "4"),
+    ],
+)
+def test_an_ordinal_without_a_noun_is_a_place(language: str, text: str, value: str) -> None:
+    assert (value, "ordinal") in [(held, unit) for _, held, unit, _ in told(text, language)]
+    ranks = [q for q in quantities_of(text, language) if q.kind is QuantityKind.RANK]
+    assert str(ranks[-1].value) == value
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("en", "Second, the fee will fall."),
+        ("es", "Falta dinero. Tercero, faltan datos."),
+        ("pt", "Concorrem, segundo a Comissão, os projetos."),
+        ("en", "the third supplier of the plant"),
+        ("fr", "le second, exploité par la ville, attend"),
+    ],
+)
+def test_an_ordinal_that_counts_points_or_things_is_no_place(language: str, text: str) -> None:
+    assert QuantityKind.RANK not in [q.kind for q in quantities_of(text, language)]
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "expected"),
+    [
+        ("es", "cuesta 21,4 millones de euros, de los que 12,8 vienen de fuera", "12800000"),
+        ("it", "un fondo di 50 milioni di euro, di cui 12,5 sottoscritti", "12500000"),
+    ],
+)
+def test_decimals_count_no_things(language: str, text: str, expected: str) -> None:
+    assert told(text, language)[-1][1:3] == (expected, "EUR")
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "expected"),
+    [
+        ("zh", "累计处理问询400多万次", ("4000000", None, "more_than")),
+        ("zh", "二○二四年訓練了1200余万人次", ("12000000", None, "more_than")),
+        ("ru", "обучено 400 с лишним тысяч студентов", ("400000", None, "more_than")),
+        ("zh", "同比增长百分之十八点三", ("18.3", "percent", "exact")),
+        ("zh", "使用率為兩成六", ("26", "percent", "exact")),
+        ("zh", "项目启动一年半以来", ("1.5", "year", "exact")),
+        ("en", "it will open within one year", ("1", "year", "at_most")),
+        ("fr", "la réponse devra tomber sous un mois", ("1", "month", "exact")),
+        ("ru", "модель на триллион параметров", ("1000000000000", None, "exact")),
+        ("fr", "formé onze jours sur 32 cartes", ("32", None, "exact")),
+    ],
+)
+def test_numbers_are_read_as_they_are_written(
+    language: str, text: str, expected: tuple[str, str | None, str]
+) -> None:
+    assert told(text, language)[-1][1:] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("Der Marktanteil von SAP ist um vier Prozentpunkte geschrumpft.", "-4"),
+        ("La acción de Telefónica cedió un 1,2% en bolsa.", "-1.2"),
+        ("英伟达股价较最高价下浮8.5%。", "-8.5"),
+    ],
+)
+def test_a_word_of_falling_sets_the_sign(text: str, value: str) -> None:
+    claims = read(open_document(text.encode(), name="text.txt")).claims
+    assert value in [str(claim.value) for claim in claims]
+
+
+def test_a_bare_number_of_an_index_is_points() -> None:
+    text = "Kenya leads the AI Readiness Index. Kenya has an index score of 52.3, Ghana 49."
+    held = read(open_document(text.encode(), name="t.txt")).claims
+    assert ("52.3", "points") in [(str(claim.value), claim.unit) for claim in held]

@@ -47,8 +47,10 @@ def _closed_words(pack: Pack) -> PhraseMatcher[bool]:
     )
 
 
-def _counts_nothing(tokens: Sequence[Token], index: int, pack: Pack) -> bool:
-    """Whether the word after a number is no noun that it counts."""
+def counts_nothing(tokens: Sequence[Token], index: int, pack: Pack) -> bool:
+    """Whether what stands after a number is no noun that it counts."""
+    if index >= len(tokens) or tokens[index].kind is TokenKind.PUNCTUATION:
+        return _ends(tokens, index)
     if pack.derive(_closed_words).match(tokens, index) is not None:
         return True
     bound = pack.derive(BoundMatchers).after.match(tokens, index)
@@ -98,19 +100,25 @@ def _names_nothing(
     return (
         _is_alone(held, tokens)
         or _lacks_of(held, tokens, pack)
-        or _counts_nothing(tokens, held.last, pack)
+        or counts_nothing(tokens, held.last, pack)
     )
 
 
 def _is_alone(held: Quantity, tokens: Sequence[Token]) -> bool:
     """Whether a mark or nothing follows; a hyphen leads on to the noun: 24-billion-parameter."""
-    if held.last >= len(tokens):
+    return _ends(tokens, held.last)
+
+
+def _ends(tokens: Sequence[Token], index: int) -> bool:
+    """Whether the sentence or its clause ends at `index`: there stands nothing, or a mark."""
+    if index >= len(tokens):
         return True
-    mark = tokens[held.last]
+    mark = tokens[index]
     if mark.kind is not TokenKind.PUNCTUATION:
         return False
-    following = tokens[held.last + 1] if held.last + 1 < len(tokens) else None
-    glued = following is not None and mark.start == held.end and following.start == mark.end
+    following = tokens[index + 1] if index + 1 < len(tokens) else None
+    before = tokens[index - 1].end if index else mark.start
+    glued = following is not None and mark.start == before and following.start == mark.end
     return not (glued and mark.text in HYPHENS and following is not None and following.is_word)
 
 
@@ -153,10 +161,13 @@ def _goes_on(
     """
     last = behind or held
     compared = _is_compared(held, tokens, pack)
-    if held.scale != 1 or held.in_word or not (compared or _stands_alone(last, tokens, pack)):
+    if held.scale != 1 or held.in_word:
         return False
     if held.value != int(held.value):
+        # Things are counted whole, whatever word follows: 21.4 million, of which 12.8 come from it.
         return model.kind is not QuantityKind.DURATION
+    if not (compared or _stands_alone(last, tokens, pack)):
+        return False
     if model.kind is QuantityKind.PERCENT and (held.value > PERCENT_MAX or held.range_of):
         return False
     matchers = pack.derive(BoundMatchers)
@@ -210,6 +221,4 @@ def _lacks_of(held: Quantity, tokens: Sequence[Token], pack: Pack) -> bool:
 
 
 def _stands_alone(held: Quantity, tokens: Sequence[Token], pack: Pack) -> bool:
-    if held.last >= len(tokens) or tokens[held.last].kind is TokenKind.PUNCTUATION:
-        return True
-    return _counts_nothing(tokens, held.last, pack)
+    return counts_nothing(tokens, held.last, pack)

@@ -59,6 +59,9 @@ class Item:
     joins: bool = False
     half: bool = False
     short: bool = False
+    point: bool = False
+    alone: bool = False
+    """A scale that stands for one of itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,13 +146,16 @@ def items(pack: Pack) -> PhraseMatcher[Item]:
         found.setdefault(f"{name}=", {})["fraction"] = value
     for name, power in words.scales.items():
         exact = len(name) < STEMMED_LETTERS_MIN or " " in name or f"{name}=" in found
-        found.setdefault(f"{name}=" if exact else name, {})["power"] = power
+        alone = name in words.lone_scales
+        found.setdefault(f"{name}=" if exact else name, {}).update(power=power, alone=alone)
     for name, power in words.short_scales.items():
         found.setdefault(f"{name}=", {}).update(power=power, short=True)
     for name in words.joiners:
         found.setdefault(f"{name}=", {})["joins"] = True
     for name in words.halves:
         found.setdefault(name, {})["half"] = True
+    for name in words.points:
+        found.setdefault(f"{name}=", {})["point"] = True
     return PhraseMatcher(
         [(name, Item(**fields)) for name, fields in found.items()],  # type: ignore[arg-type]
         pack.tokenizer,
@@ -160,6 +166,14 @@ def not_numbers(pack: Pack) -> PhraseMatcher[bool]:
     """Return the matcher of phrases whose number words are none."""
     return PhraseMatcher(
         [(name, True) for name in pack.grammar.numbers.not_numbers], pack.tokenizer
+    )
+
+
+def excesses(pack: Pack) -> PhraseMatcher[bool]:
+    """Return the matcher of words that may part a number from its scale: 400多万."""
+    words = pack.grammar.bounds.after
+    return PhraseMatcher(
+        [(name, True) for name in (*words.more_than, *words.about)], pack.tokenizer
     )
 
 
@@ -266,6 +280,7 @@ class _Reader:
         self._articles = pack.derive(_articles)
         self._classifiers = pack.derive(classifiers)
         self._units = pack.derive(scaled_units)
+        self._excesses = pack.derive(excesses)
 
     def read(self) -> list[Numeral]:
         found: list[Numeral] = []
@@ -312,6 +327,15 @@ class _Reader:
             if value is not None:
                 return Item(value=value), index + 1
         return None
+
+    def excess(self, index: int) -> int | None:
+        """Return where the word ends that parts a number from the scale behind it."""
+        match = self._excesses.match(self._tokens, index)
+        following = self.item(match.last) if match is not None else None
+        if match is None or following is None:
+            return None
+        scale = following[0].power is not None and not following[0].short
+        return match.last if scale else None
 
     def digits(self, index: int) -> Decimal | None:
         """Return the value of a number token."""
@@ -407,10 +431,14 @@ class _Composer:
         digits = self._reader.digits(self._at)
         if digits is not None:
             return self._add_digits(digits)
+        if self._group is not None and (end := self._reader.excess(self._at)) is not None:
+            self._at = end
         held = self._hyphenated() or self._reader.item(self._at)
         if held is None:
             return False
         item, end = held
+        if item.point:
+            return self._add_decimals(end)
         if item.half and self._at > self._first:
             return self._add_half(end)
         if item.power is not None and (self._group is not None or self._scaled):
@@ -498,12 +526,28 @@ class _Composer:
         self._at = end
         return True
 
+    def _add_decimals(self, end: int) -> bool:
+        """Read the digits behind the word for the decimal point, one word each."""
+        if self._group is None or self._digits:
+            return False
+        place, at = Decimal("0.1"), end
+        while (held := self._reader.item(at)) is not None and held[0].value is not None:
+            if held[0].value >= 10 or self._reader.digits(at) is not None:
+                break
+            self._group += held[0].value * place
+            place, at = place / 10, held[1]
+        if at == end:
+            return False
+        self._at = at
+        return True
+
     def _scale(self, item: Item, end: int) -> bool:
         power = item.power
         assert power is not None
         if self._group is None and not self._scaled:
             following = self._reader.item(end)
-            if following is None or following[0].power is None or item.short:
+            scaled = following is not None and following[0].power is not None
+            if item.short or not (scaled or item.alone):
                 return False
             self._group, self._bare = Decimal(1), False
         if item.short and not (self._digits and self._reader.takes_short(self._at, end)):

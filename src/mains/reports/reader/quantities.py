@@ -16,8 +16,14 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Final, TypeVar
 
-from mains.reports.packs import Pack, PhraseMatcher, Token, TokenKind
-from mains.reports.reader.amounts import MONEY_POWER_MIN, plain, with_carried, with_money
+from mains.reports.packs import Match, Pack, PhraseMatcher, Token, TokenKind
+from mains.reports.reader.amounts import (
+    MONEY_POWER_MIN,
+    counts_nothing,
+    plain,
+    with_carried,
+    with_money,
+)
 from mains.reports.reader.bounds import BoundMatchers, bounded, paired, ranged
 from mains.reports.reader.figures import Figures, PeriodMention, Quantity, QuantityKind
 from mains.reports.reader.formulas import evaluate, rounded
@@ -111,7 +117,7 @@ def figures(
         for rank in ranks(sentence, pack, ranked, numbers)
         if not _bounds(rank, tokens, pack, numbers)
     ]
-    _add_ranks(found, placed, ranked)
+    _add_ranks(found, placed, ranked, pack)
     _add_numbers(found, pack, numbers)
     _add_vague(found, pack)
     found.quantities = [held for held in found.quantities if not _says_nothing(held, tokens)]
@@ -453,6 +459,8 @@ def _add_ratios(
             continue
         if any(n.scaled for n in numbers if match.first <= n.first < match.last):
             continue
+        if share and _is_timed(found.tokens, pack, match):
+            continue
         span = range(match.first, match.last)
         if any(held > len(span) and set(span) <= at for held, at in blocked):
             continue
@@ -468,7 +476,16 @@ def _add_ratios(
             found.add(match.first, match.last, value, "ratio", QuantityKind.RATIO)
 
 
-def _add_ranks(found: _Found, ranked: Sequence[Rank], placed: Sequence[Ordinal]) -> None:
+def _is_timed(tokens: Sequence[Token], pack: Pack, match: Match[tuple[str, bool]]) -> bool:
+    """Whether the first number has a unit of its own: eleven days on 32 chips are no share."""
+    units = pack.derive(Units)
+    ends = [last for name, _, last in match.slots if name in ("n", "n2") and last < match.last]
+    return any(units.after(tokens, last, scaled=False) is not None for last in ends)
+
+
+def _add_ranks(
+    found: _Found, ranked: Sequence[Rank], placed: Sequence[Ordinal], pack: Pack
+) -> None:
     for rank in ranked:
         if found.free(rank.first, rank.last):
             kind = QuantityKind.SUPERLATIVE if rank.superlative else QuantityKind.RANK
@@ -482,8 +499,29 @@ def _add_ranks(found: _Found, ranked: Sequence[Rank], placed: Sequence[Ordinal])
                 ordinal.last,
                 Decimal(ordinal.value),
                 "ordinal",
-                QuantityKind.ORDINAL,
+                QuantityKind.RANK
+                if _stands_alone(found.tokens, ordinal, pack)
+                else QuantityKind.ORDINAL,
             )
+
+
+def _stands_alone(tokens: Sequence[Token], ordinal: Ordinal, pack: Pack) -> bool:
+    """Whether no noun follows the ordinal, so that it is a place: France is fifth.
+
+    One that opens a clause counts the points of a speech, and so does "the second, run by ...".
+    """
+    if ordinal.value < 2 or ordinal.first == 0 or not counts_nothing(tokens, ordinal.last, pack):
+        return False
+    before, after = tokens[ordinal.first - 1], tokens[ordinal.last : ordinal.last + 1]
+    if before.is_word:
+        opens = pack.derive(_openers)
+        return not (after and after[0].text in ",，" and before.norm in opens)
+    return before.text in ",，" and ordinal.first > 1
+
+
+def _openers(pack: Pack) -> frozenset[str]:
+    norm = pack.tokenizer.normalise
+    return frozenset(norm(word) for word in pack.grammar.names.openers)
 
 
 def _add_numbers(found: _Found, pack: Pack, numbers: Sequence[Numeral]) -> None:
@@ -501,15 +539,47 @@ def _add_numbers(found: _Found, pack: Pack, numbers: Sequence[Numeral]) -> None:
             after = None
         if before is None and after is None and (number.article or number.weak):
             continue
-        if number.article and after is not None and after.kind in ARTICLE_UNITS:
-            bound = pack.derive(BoundMatchers).before.ending_at(tokens, number.first)
-            if bound is None:
-                continue
-        rough = any(
-            approximate.match(tokens, index) is not None
-            for index in range(number.first, number.last)
-        )
-        _add_number(found, number, before, after, approximate=rough)
+        if number.article and after is not None and not _is_one(tokens, number, after, pack):
+            continue
+        inside = range(number.first, number.last)
+        rough = any(approximate.match(tokens, index) is not None for index in inside)
+        bound = Bound.ABOUT if rough else _bound_inside(tokens, number, pack)
+        after = _with_half(tokens, after, pack)
+        _add_number(found, number, before, after, bound=bound)
+
+
+def _is_one(tokens: Sequence[Token], number: Numeral, unit: Unit, pack: Pack) -> bool:
+    """Whether an article before a unit is the number one: within a year, a decade."""
+    if unit.kind not in ARTICLE_UNITS or _with_half(tokens, unit, pack) is not unit:
+        return True
+    if pack.derive(_spans).ending_at(tokens, number.first) is not None:
+        return True
+    return pack.derive(BoundMatchers).before.ending_at(tokens, number.first) is not None
+
+
+def _spans(pack: Pack) -> PhraseMatcher[bool]:
+    return PhraseMatcher([(phrase, True) for phrase in pack.grammar.periods.spans], pack.tokenizer)
+
+
+def _bound_inside(tokens: Sequence[Token], number: Numeral, pack: Pack) -> Bound:
+    """Return the bound of a word between a number and its scale: 400多万."""
+    matcher = pack.derive(BoundMatchers).after
+    held = (matcher.match(tokens, index) for index in range(number.first + 1, number.last - 1))
+    return next((match.payload for match in held if match is not None), Bound.EXACT)
+
+
+def _unit_halves(pack: Pack) -> PhraseMatcher[bool]:
+    return PhraseMatcher(
+        [(phrase, True) for phrase in pack.grammar.numbers.unit_halves], pack.tokenizer
+    )
+
+
+def _with_half(tokens: Sequence[Token], unit: Unit | None, pack: Pack) -> Unit | None:
+    """Return the unit with the half that follows it: a year and a half."""
+    if unit is None or unit.kind is not QuantityKind.DURATION:
+        return unit
+    match = pack.derive(_unit_halves).match(tokens, unit.last)
+    return unit if match is None else replace(unit, last=match.last, half=True)
 
 
 def _is_clock(tokens: Sequence[Token], number: Numeral) -> bool:
@@ -533,7 +603,7 @@ def _add_number(
     before: Unit | None,
     after: Unit | None,
     *,
-    approximate: bool,
+    bound: Bound,
 ) -> None:
     first, last = number.first, number.last
     unit = after
@@ -544,16 +614,17 @@ def _add_number(
     if after is not None and unit is after:
         last = after.last
     factor = unit.factor if unit is not None else Decimal(1)
+    half = Decimal("0.5") if unit is not None and unit.half else Decimal(0)
     found.add(
         first,
         last,
-        number.value * factor,
+        (number.value + half) * factor,
         unit.name if unit is not None else None,
         unit.kind if unit is not None else QuantityKind.COUNT,
         number=(number.first, number.last),
         scale=Decimal(10) ** number.last_power,
         factor=factor,
-        bound=Bound.ABOUT if approximate else Bound.EXACT,
+        bound=bound,
     )
 
 
