@@ -5,10 +5,22 @@ from __future__ import annotations
 import pytest
 
 from mains.reports.documents import open_document
-from mains.reports.reader.figures import QuantityKind
+from mains.reports.packs import load_pack
+from mains.reports.reader.figures import Quantity, QuantityKind
+from mains.reports.reader.quantities import quantities
 from mains.reports.reader.reader import read
+from mains.reports.reader.text import sentences
 from tests.reports.reader.test_quantities import read as quantities_of
 from tests.reports.reader.test_quantities import told
+
+
+def all_of(text: str, language: str) -> list[Quantity]:
+    pack = load_pack(language)
+    return [
+        quantity
+        for sentence in sentences(text, 0, len(text), language)
+        for quantity in quantities(sentence, pack)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -125,6 +137,17 @@ def test_decimals_count_no_things(language: str, text: str, expected: str) -> No
         ("fr", "la réponse devra tomber sous un mois", ("1", "month", "exact")),
         ("ru", "модель на триллион параметров", ("1000000000000", None, "exact")),
         ("fr", "formé onze jours sur 32 cartes", ("32", None, "exact")),
+        ("zh", "累计培养学员突破千人", ("1000", None, "more_than")),
+        ("zh", "拿下近亿元A轮融资", ("100000000", "元", "about")),
+        ("zh", "惠及企业近百家", ("100", None, "about")),
+        ("zh", "计划在三至四年内建成", ("4", "year", "at_most")),
+        ("zh", "安装英伟达GPU3000块", ("3000", None, "exact")),
+        ("fr", "une dizaine de térawattheures", ("10000000000000", "Wh", "about")),
+        ("it", "una trentina di milioni di euro", ("30000000", "EUR", "about")),
+        ("es", "más de mil millones de euros", ("1000000000", "EUR", "more_than")),
+        ("pt", "mil milhões de euros", ("1000000000", "EUR", "exact")),
+        ("fr", "sept centres de données sur dix", ("70", "percent", "exact")),
+        ("it", "20% delle imprese con 10 o più addetti", ("10", None, "at_least")),
     ],
 )
 def test_numbers_are_read_as_they_are_written(
@@ -150,3 +173,21 @@ def test_a_bare_number_of_an_index_is_points() -> None:
     text = "Kenya leads the AI Readiness Index. Kenya has an index score of 52.3, Ghana 49."
     held = read(open_document(text.encode(), name="t.txt")).claims
     assert ("52.3", "points") in [(str(claim.value), claim.unit) for claim in held]
+
+
+def test_a_superlative_alone_ranks_what_was_counted_before() -> None:
+    text = "Across the EU 20% of firms used AI in 2025. Denmark came top, ahead of Finland."
+    held = read(open_document(text.encode(), name="t.txt")).claims
+    assert ("rank_adoption_rate", "1") in [(claim.measure, str(claim.value)) for claim in held]
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("pt", "a maior parte dos aportes"),
+        ("zh", "全国最大用电需求"),
+        ("en", "the most part of it"),
+    ],
+)
+def test_the_most_part_and_a_peak_load_rank_nothing(language: str, text: str) -> None:
+    assert QuantityKind.SUPERLATIVE not in [q.kind for q in all_of(text, language)]

@@ -1,4 +1,7 @@
-"""Amounts that lack a unit and take that of the figure before them: money, points, percent."""
+"""Amounts that lack a unit and take that of the figure before them: money, points, percent.
+
+And what articles, halves and bound words say inside an amount that has one: within a year.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,17 @@ from typing import Final
 from mains.reports.packs import Pack, PhraseMatcher, Token, TokenKind
 from mains.reports.reader.bounds import OPENERS, BoundMatchers
 from mains.reports.reader.figures import Quantity, QuantityKind
-from mains.reports.reader.numerals import HYPHENS
+from mains.reports.reader.numerals import HYPHENS, Numeral
+from mains.reports.reader.units import Unit
+from mains.reports.values import Bound
 
 MONEY_POWER_MIN: Final = 6
 PERCENT_MAX: Final = 100
 BRACKET_REACH: Final = 3
+ARTICLE_UNITS: Final = (QuantityKind.DURATION, QuantityKind.POINTS)
+"""Units before which "a" is no number: a year, a point."""
+OPENING_QUOTES: Final = frozenset("«“„「『《")
+"""Behind them goes on what they are beside: 19 « usines »."""
 CARRIED: Final = (
     QuantityKind.PERCENT,
     QuantityKind.POINTS,
@@ -51,12 +60,12 @@ def counts_nothing(tokens: Sequence[Token], index: int, pack: Pack) -> bool:
     """Whether what stands after a number is no noun that it counts."""
     if index >= len(tokens) or tokens[index].kind is TokenKind.PUNCTUATION:
         return _ends(tokens, index)
-    if pack.derive(_closed_words).match(tokens, index) is not None:
-        return True
     bound = pack.derive(BoundMatchers).after.match(tokens, index)
     if bound is not None:
         # 50余款 and "10 or more employees" count things, "10 at most" nothing.
         return bound.last >= len(tokens) or not tokens[bound.last].is_word
+    if pack.derive(_closed_words).match(tokens, index) is not None:
+        return True
     return pack.grammar.numbers.capital_nouns and tokens[index].text[0].islower()
 
 
@@ -114,7 +123,7 @@ def _ends(tokens: Sequence[Token], index: int) -> bool:
     if index >= len(tokens):
         return True
     mark = tokens[index]
-    if mark.kind is not TokenKind.PUNCTUATION:
+    if mark.kind is not TokenKind.PUNCTUATION or mark.text in OPENING_QUOTES:
         return False
     following = tokens[index + 1] if index + 1 < len(tokens) else None
     before = tokens[index - 1].end if index else mark.start
@@ -222,3 +231,37 @@ def _lacks_of(held: Quantity, tokens: Sequence[Token], pack: Pack) -> bool:
 
 def _stands_alone(held: Quantity, tokens: Sequence[Token], pack: Pack) -> bool:
     return counts_nothing(tokens, held.last, pack)
+
+
+def is_one(tokens: Sequence[Token], number: Numeral, unit: Unit, pack: Pack) -> bool:
+    """Whether an article before a unit is the number one: within a year, a decade."""
+    if unit.kind not in ARTICLE_UNITS or with_half(tokens, unit, pack) is not unit:
+        return True
+    if pack.derive(_spans).ending_at(tokens, number.first) is not None:
+        return True
+    return pack.derive(BoundMatchers).before.ending_at(tokens, number.first) is not None
+
+
+def _spans(pack: Pack) -> PhraseMatcher[bool]:
+    return PhraseMatcher([(phrase, True) for phrase in pack.grammar.periods.spans], pack.tokenizer)
+
+
+def bound_inside(tokens: Sequence[Token], number: Numeral, pack: Pack) -> Bound:
+    """Return the bound of a word between a number and its scale: 400多万."""
+    matcher = pack.derive(BoundMatchers).after
+    held = (matcher.match(tokens, index) for index in range(number.first + 1, number.last - 1))
+    return next((match.payload for match in held if match is not None), Bound.EXACT)
+
+
+def _unit_halves(pack: Pack) -> PhraseMatcher[bool]:
+    return PhraseMatcher(
+        [(phrase, True) for phrase in pack.grammar.numbers.unit_halves], pack.tokenizer
+    )
+
+
+def with_half(tokens: Sequence[Token], unit: Unit | None, pack: Pack) -> Unit | None:
+    """Return the unit with the half that follows it: a year and a half."""
+    if unit is None or unit.kind is not QuantityKind.DURATION:
+        return unit
+    match = pack.derive(_unit_halves).match(tokens, unit.last)
+    return unit if match is None else replace(unit, last=match.last, half=True)

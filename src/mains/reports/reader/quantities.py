@@ -19,16 +19,19 @@ from typing import Final, TypeVar
 from mains.reports.packs import Match, Pack, PhraseMatcher, Token, TokenKind
 from mains.reports.reader.amounts import (
     MONEY_POWER_MIN,
-    counts_nothing,
+    bound_inside,
+    is_one,
     plain,
     with_carried,
+    with_half,
     with_money,
 )
 from mains.reports.reader.bounds import BoundMatchers, bounded, paired, ranged
 from mains.reports.reader.figures import Figures, PeriodMention, Quantity, QuantityKind
 from mains.reports.reader.formulas import evaluate, rounded
-from mains.reports.reader.numerals import Numeral, not_numbers, numerals
-from mains.reports.reader.ordinals import Ordinal, Rank, ordinals, ranks
+from mains.reports.reader.number_words import approximates, classifiers, not_numbers
+from mains.reports.reader.numerals import Numeral, numerals
+from mains.reports.reader.ordinals import Ordinal, Rank, ordinals, ranks, stands_alone
 from mains.reports.reader.periods import find_periods
 from mains.reports.reader.text import Sentence
 from mains.reports.reader.units import Unit, Units
@@ -40,8 +43,6 @@ NAME_NUMBER_BELOW: Final = 100
 QUALIFIED_BELOW: Final = 1000
 HOURS_OF_DAY: Final = 24
 RATIO_BELOW: Final = 1000
-ARTICLE_UNITS: Final = (QuantityKind.DURATION, QuantityKind.POINTS)
-"""Units before which "a" is no number: a year, a point."""
 PHONE_PARTS_MIN: Final = 3
 
 
@@ -108,7 +109,7 @@ def figures(
     times = find_periods(sentence, pack, numbers, ranked, anchor_year)
     found = _Found(tokens, {i for time in times for i in range(time.first, time.last)})
     _add_founded(found, times)
-    _add_codes(found, sentence, numbers)
+    _add_codes(found, sentence, numbers, pack)
     _add_names(found, pack, numbers, ranked)
     _add_consecutive(found, pack, numbers, ranked)
     _add_ratios(found, pack, numbers, ranked)
@@ -220,25 +221,26 @@ def _add_founded(found: _Found, times: Sequence[PeriodMention]) -> None:
                 found.add(time.first, time.last, year, "year", QuantityKind.YEAR)
 
 
-def _add_codes(found: _Found, sentence: Sentence, numbers: Sequence[Numeral]) -> None:
+def _add_codes(found: _Found, sentence: Sentence, numbers: Sequence[Numeral], pack: Pack) -> None:
     """Add numbers that are parts of names by their look: R1, GPT-4, phones, section numbers."""
     tokens = sentence.tokens
     for index, token in enumerate(tokens):
         digits = re.search(r"\d+", token.text) if token.kind is TokenKind.WORD else None
         if digits is not None and found.free(index, index + 1):
+            counts = _is_glued_count(tokens, index, pack)
             found.add(
                 index,
                 index + 1,
                 Decimal(digits.group()),
-                "ordinal",
-                QuantityKind.NAME_NUMBER,
+                None if counts else "ordinal",
+                QuantityKind.COUNT if counts else QuantityKind.NAME_NUMBER,
             )
             held = found.quantities[-1]
             found.quantities[-1] = replace(
                 held,
                 start=token.start + digits.start(),
                 end=token.start + digits.end(),
-                in_word=True,
+                in_word=not counts,
             )
     _add_runs(found, tokens)
     for number in numbers:
@@ -246,6 +248,13 @@ def _add_codes(found: _Found, sentence: Sentence, numbers: Sequence[Numeral]) ->
             continue
         if _is_section(tokens, number, sentence) or _is_product(tokens, number):
             found.add(number.first, number.last, number.value, "ordinal", QuantityKind.NAME_NUMBER)
+
+
+def _is_glued_count(tokens: Sequence[Token], index: int, pack: Pack) -> bool:
+    """Whether a counting word follows digits that no space parts from a noun: GPU3000块."""
+    if re.fullmatch(r"[A-Za-z]{3,}\d{2,}", tokens[index].text) is None:
+        return False
+    return pack.derive(classifiers).match(tokens, index + 1) is not None
 
 
 def _add_runs(found: _Found, tokens: Sequence[Token]) -> None:
@@ -500,33 +509,14 @@ def _add_ranks(
                 Decimal(ordinal.value),
                 "ordinal",
                 QuantityKind.RANK
-                if _stands_alone(found.tokens, ordinal, pack)
+                if stands_alone(found.tokens, ordinal, pack)
                 else QuantityKind.ORDINAL,
             )
 
 
-def _stands_alone(tokens: Sequence[Token], ordinal: Ordinal, pack: Pack) -> bool:
-    """Whether no noun follows the ordinal, so that it is a place: France is fifth.
-
-    One that opens a clause counts the points of a speech, and so does "the second, run by ...".
-    """
-    if ordinal.value < 2 or ordinal.first == 0 or not counts_nothing(tokens, ordinal.last, pack):
-        return False
-    before, after = tokens[ordinal.first - 1], tokens[ordinal.last : ordinal.last + 1]
-    if before.is_word:
-        opens = pack.derive(_openers)
-        return not (after and after[0].text in ",，" and before.norm in opens)
-    return before.text in ",，" and ordinal.first > 1
-
-
-def _openers(pack: Pack) -> frozenset[str]:
-    norm = pack.tokenizer.normalise
-    return frozenset(norm(word) for word in pack.grammar.names.openers)
-
-
 def _add_numbers(found: _Found, pack: Pack, numbers: Sequence[Numeral]) -> None:
     units = pack.derive(Units)
-    approximate = pack.derive(_approximate)
+    approximate = pack.derive(approximates)
     tokens = found.tokens
     for number in numbers:
         if not found.free(number.first, number.last) or _is_clock(tokens, number):
@@ -534,52 +524,18 @@ def _add_numbers(found: _Found, pack: Pack, numbers: Sequence[Numeral]) -> None:
         before = units.currency_before(tokens, number.first)
         if before is not None and not found.free(before.first, before.last):
             before = None
-        after = units.after(tokens, number.last, scaled=number.scaled)
+        inside = range(number.first, number.last)
+        rough = any(approximate.match(tokens, index) is not None for index in inside)
+        after = units.after(tokens, number.last, scaled=number.scaled or rough)
         if after is not None and not found.free(after.first, after.last):
             after = None
         if before is None and after is None and (number.article or number.weak):
             continue
-        if number.article and after is not None and not _is_one(tokens, number, after, pack):
+        if number.article and after is not None and not is_one(tokens, number, after, pack):
             continue
-        inside = range(number.first, number.last)
-        rough = any(approximate.match(tokens, index) is not None for index in inside)
-        bound = Bound.ABOUT if rough else _bound_inside(tokens, number, pack)
-        after = _with_half(tokens, after, pack)
+        bound = Bound.ABOUT if rough else bound_inside(tokens, number, pack)
+        after = with_half(tokens, after, pack)
         _add_number(found, number, before, after, bound=bound)
-
-
-def _is_one(tokens: Sequence[Token], number: Numeral, unit: Unit, pack: Pack) -> bool:
-    """Whether an article before a unit is the number one: within a year, a decade."""
-    if unit.kind not in ARTICLE_UNITS or _with_half(tokens, unit, pack) is not unit:
-        return True
-    if pack.derive(_spans).ending_at(tokens, number.first) is not None:
-        return True
-    return pack.derive(BoundMatchers).before.ending_at(tokens, number.first) is not None
-
-
-def _spans(pack: Pack) -> PhraseMatcher[bool]:
-    return PhraseMatcher([(phrase, True) for phrase in pack.grammar.periods.spans], pack.tokenizer)
-
-
-def _bound_inside(tokens: Sequence[Token], number: Numeral, pack: Pack) -> Bound:
-    """Return the bound of a word between a number and its scale: 400多万."""
-    matcher = pack.derive(BoundMatchers).after
-    held = (matcher.match(tokens, index) for index in range(number.first + 1, number.last - 1))
-    return next((match.payload for match in held if match is not None), Bound.EXACT)
-
-
-def _unit_halves(pack: Pack) -> PhraseMatcher[bool]:
-    return PhraseMatcher(
-        [(phrase, True) for phrase in pack.grammar.numbers.unit_halves], pack.tokenizer
-    )
-
-
-def _with_half(tokens: Sequence[Token], unit: Unit | None, pack: Pack) -> Unit | None:
-    """Return the unit with the half that follows it: a year and a half."""
-    if unit is None or unit.kind is not QuantityKind.DURATION:
-        return unit
-    match = pack.derive(_unit_halves).match(tokens, unit.last)
-    return unit if match is None else replace(unit, last=match.last, half=True)
 
 
 def _is_clock(tokens: Sequence[Token], number: Numeral) -> bool:
@@ -625,12 +581,6 @@ def _add_number(
         scale=Decimal(10) ** number.last_power,
         factor=factor,
         bound=bound,
-    )
-
-
-def _approximate(pack: Pack) -> PhraseMatcher[bool]:
-    return PhraseMatcher(
-        [(phrase, True) for phrase in pack.grammar.numbers.approximate], pack.tokenizer
     )
 
 
