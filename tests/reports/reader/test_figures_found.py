@@ -191,3 +191,24 @@ def test_a_superlative_alone_ranks_what_was_counted_before() -> None:
 )
 def test_the_most_part_and_a_peak_load_rank_nothing(language: str, text: str) -> None:
     assert QuantityKind.SUPERLATIVE not in [q.kind for q in all_of(text, language)]
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "value"),
+    [
+        ("en", "Qwen becomes the world's most downloaded family", "1"),
+        ("en", "the academy graduates its largest class yet", "1"),
+        ("it", "resta l'app di IA più usata del Paese", "1"),
+        ("es", "es la tercera aplicación de IA más utilizada de Francia", "3"),
+        ("es", "la segunda supercomputadora pública más potente", "2"),
+    ],
+)
+def test_a_superlative_of_a_place_or_of_its_own_is_a_rank(
+    language: str, text: str, value: str
+) -> None:
+    assert [str(q.value) for q in all_of(text, language) if q.unit == "ordinal"] == [value]
+
+
+def test_one_of_the_largest_is_no_rank() -> None:
+    text = "home to one of the region's largest flower industries"
+    assert QuantityKind.SUPERLATIVE not in [q.kind for q in all_of(text, "en")]
