@@ -52,6 +52,12 @@ class Numbers(Closed):
     without it is an amount (40 millones en bonos)."""
     halves: Phrases = ()
     """Phrases that add one half: "and a half"."""
+    unit_halves: Phrases = ()
+    """Phrases behind a unit that add half of it: "a year and a half", 一年半."""
+    points: Phrases = ()
+    """Words between the whole and its decimals: "two point five", 百分之十八点三."""
+    lone_scales: Phrases = ()
+    """Scales that say one of them without a number before: миллион."""
     fractions: dict[str, Decimal] = {}
     """Words that are numbers only before a scale: "half a" million."""
     compound_parts: dict[str, Decimal] = {}
@@ -208,6 +214,8 @@ class Periods(Closed):
     """Orders of day, month and year: "{day} de {month} de {year}"."""
     durations: dict[str, str] = {}
     """Nouns of duration and their unit: years: year, months: month."""
+    spans: Phrases = ()
+    """Phrases after which an article before a duration is the number one: "within" a year."""
     consecutive: Phrases = ()
     """Phrases after an ordinal or number that count years in a row: "{n} anos consecutivos"."""
     times: Phrases = ()
@@ -526,6 +534,8 @@ class MeasureRule(Closed):
     """A fall is a value below zero."""
     losses: bool = False
     """A loss is a value below zero."""
+    bare_unit: str | None = None
+    """What a bare number of it counts: an index, points."""
     general: bool = False
     """The last choice: any more specific measure of the clause comes first."""
     time: Time = "level"

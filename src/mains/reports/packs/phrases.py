@@ -6,7 +6,7 @@ Notation, elements divided by spaces:
 - `word=`   only the normalised form
 - `word*`   a token that begins so
 - `*word`   a token whose stem ends as the word's does: `*fonds` finds Zukunftsfonds
-- `a|b`, `(a|b)`, `(a b|c)`  alternatives
+- `a|b`, `(a|b)`, `(a b|c)`  alternatives; `(a|b)=` is `(a=|b=)`
 - `?word`, `?(a|b)`  an optional element
 - `...`     a gap of up to three words, which crosses no punctuation
 - `{name}`  a slot, which the caller fills (numbers, years, ordinals)
@@ -278,10 +278,12 @@ def _expand(phrase: str, tokenizer: Tokenizer) -> list[tuple[_Atom, ...]]:
 
 
 def _elements(phrase: str) -> Iterator[tuple[bool, list[str]]]:
-    for element in re.findall(r"\??\((?:[^()]*)\)|[^\s()]+", phrase.strip()):
+    for element in re.findall(r"\??\((?:[^()]*)\)=?|[^\s()]+", phrase.strip()):
         optional = element.startswith("?") and len(element) > 1
         body = element[1:] if optional else element
-        if body.startswith("(") and body.endswith(")"):
+        if body.startswith("(") and body.endswith(")="):
+            body = "|".join(f"{way.rstrip('=')}=" for way in body[1:-2].split("|"))
+        elif body.startswith("(") and body.endswith(")"):
             body = body[1:-1]
         yield optional, body.split("|") if len(body) > 1 else [body]
 

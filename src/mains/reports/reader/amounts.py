@@ -1,4 +1,7 @@
-"""Amounts that lack a unit and take that of the figure before them: money, points, percent."""
+"""Amounts that lack a unit and take that of the figure before them: money, points, percent.
+
+And what articles, halves and bound words say inside an amount that has one: within a year.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,17 @@ from typing import Final
 from mains.reports.packs import Pack, PhraseMatcher, Token, TokenKind
 from mains.reports.reader.bounds import OPENERS, BoundMatchers
 from mains.reports.reader.figures import Quantity, QuantityKind
-from mains.reports.reader.numerals import HYPHENS
+from mains.reports.reader.numerals import HYPHENS, Numeral
+from mains.reports.reader.units import Unit
+from mains.reports.values import Bound
 
 MONEY_POWER_MIN: Final = 6
 PERCENT_MAX: Final = 100
 BRACKET_REACH: Final = 3
+ARTICLE_UNITS: Final = (QuantityKind.DURATION, QuantityKind.POINTS)
+"""Units before which "a" is no number: a year, a point."""
+OPENING_QUOTES: Final = frozenset("«“„「『《")
+"""Behind them goes on what they are beside: 19 « usines »."""
 CARRIED: Final = (
     QuantityKind.PERCENT,
     QuantityKind.POINTS,
@@ -47,14 +56,16 @@ def _closed_words(pack: Pack) -> PhraseMatcher[bool]:
     )
 
 
-def _counts_nothing(tokens: Sequence[Token], index: int, pack: Pack) -> bool:
-    """Whether the word after a number is no noun that it counts."""
-    if pack.derive(_closed_words).match(tokens, index) is not None:
-        return True
+def counts_nothing(tokens: Sequence[Token], index: int, pack: Pack) -> bool:
+    """Whether what stands after a number is no noun that it counts."""
+    if index >= len(tokens) or tokens[index].kind is TokenKind.PUNCTUATION:
+        return _ends(tokens, index)
     bound = pack.derive(BoundMatchers).after.match(tokens, index)
     if bound is not None:
         # 50余款 and "10 or more employees" count things, "10 at most" nothing.
         return bound.last >= len(tokens) or not tokens[bound.last].is_word
+    if pack.derive(_closed_words).match(tokens, index) is not None:
+        return True
     return pack.grammar.numbers.capital_nouns and tokens[index].text[0].islower()
 
 
@@ -98,19 +109,25 @@ def _names_nothing(
     return (
         _is_alone(held, tokens)
         or _lacks_of(held, tokens, pack)
-        or _counts_nothing(tokens, held.last, pack)
+        or counts_nothing(tokens, held.last, pack)
     )
 
 
 def _is_alone(held: Quantity, tokens: Sequence[Token]) -> bool:
     """Whether a mark or nothing follows; a hyphen leads on to the noun: 24-billion-parameter."""
-    if held.last >= len(tokens):
+    return _ends(tokens, held.last)
+
+
+def _ends(tokens: Sequence[Token], index: int) -> bool:
+    """Whether the sentence or its clause ends at `index`: there stands nothing, or a mark."""
+    if index >= len(tokens):
         return True
-    mark = tokens[held.last]
-    if mark.kind is not TokenKind.PUNCTUATION:
+    mark = tokens[index]
+    if mark.kind is not TokenKind.PUNCTUATION or mark.text in OPENING_QUOTES:
         return False
-    following = tokens[held.last + 1] if held.last + 1 < len(tokens) else None
-    glued = following is not None and mark.start == held.end and following.start == mark.end
+    following = tokens[index + 1] if index + 1 < len(tokens) else None
+    before = tokens[index - 1].end if index else mark.start
+    glued = following is not None and mark.start == before and following.start == mark.end
     return not (glued and mark.text in HYPHENS and following is not None and following.is_word)
 
 
@@ -153,10 +170,13 @@ def _goes_on(
     """
     last = behind or held
     compared = _is_compared(held, tokens, pack)
-    if held.scale != 1 or held.in_word or not (compared or _stands_alone(last, tokens, pack)):
+    if held.scale != 1 or held.in_word:
         return False
     if held.value != int(held.value):
+        # Things are counted whole, whatever word follows: 21.4 million, of which 12.8 come from it.
         return model.kind is not QuantityKind.DURATION
+    if not (compared or _stands_alone(last, tokens, pack)):
+        return False
     if model.kind is QuantityKind.PERCENT and (held.value > PERCENT_MAX or held.range_of):
         return False
     matchers = pack.derive(BoundMatchers)
@@ -210,6 +230,38 @@ def _lacks_of(held: Quantity, tokens: Sequence[Token], pack: Pack) -> bool:
 
 
 def _stands_alone(held: Quantity, tokens: Sequence[Token], pack: Pack) -> bool:
-    if held.last >= len(tokens) or tokens[held.last].kind is TokenKind.PUNCTUATION:
+    return counts_nothing(tokens, held.last, pack)
+
+
+def is_one(tokens: Sequence[Token], number: Numeral, unit: Unit, pack: Pack) -> bool:
+    """Whether an article before a unit is the number one: within a year, a decade."""
+    if unit.kind not in ARTICLE_UNITS or with_half(tokens, unit, pack) is not unit:
         return True
-    return _counts_nothing(tokens, held.last, pack)
+    if pack.derive(_spans).ending_at(tokens, number.first) is not None:
+        return True
+    return pack.derive(BoundMatchers).before.ending_at(tokens, number.first) is not None
+
+
+def _spans(pack: Pack) -> PhraseMatcher[bool]:
+    return PhraseMatcher([(phrase, True) for phrase in pack.grammar.periods.spans], pack.tokenizer)
+
+
+def bound_inside(tokens: Sequence[Token], number: Numeral, pack: Pack) -> Bound:
+    """Return the bound of a word between a number and its scale: 400多万."""
+    matcher = pack.derive(BoundMatchers).after
+    held = (matcher.match(tokens, index) for index in range(number.first + 1, number.last - 1))
+    return next((match.payload for match in held if match is not None), Bound.EXACT)
+
+
+def _unit_halves(pack: Pack) -> PhraseMatcher[bool]:
+    return PhraseMatcher(
+        [(phrase, True) for phrase in pack.grammar.numbers.unit_halves], pack.tokenizer
+    )
+
+
+def with_half(tokens: Sequence[Token], unit: Unit | None, pack: Pack) -> Unit | None:
+    """Return the unit with the half that follows it: a year and a half."""
+    if unit is None or unit.kind is not QuantityKind.DURATION:
+        return unit
+    match = pack.derive(_unit_halves).match(tokens, unit.last)
+    return unit if match is None else replace(unit, last=match.last, half=True)

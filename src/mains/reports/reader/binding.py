@@ -193,6 +193,9 @@ class Binder:
             scope = _headlined(scope, general=general)
         if measure and is_below_zero(scene, quantity, measure.measure):
             quantity = replace(quantity, value=-quantity.value)
+        bare_unit = scene.pack.rules[measure.measure].bare_unit if measure else None
+        if bare_unit and quantity.kind is QuantityKind.COUNT and quantity.scale == 1:
+            quantity = replace(quantity, unit=bare_unit)
         return Draft.of(
             scene,
             quantity,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from mains.reports.reader.amounts import counts_nothing
 from mains.reports.reader.binding_subjects import choose_subject
 from mains.reports.reader.drafts import Draft, subject_reasons
 from mains.reports.reader.figures import Quantity, QuantityKind
@@ -89,10 +90,15 @@ def _ranked(
         yield _base(earlier[-1].measure or ""), None, None
     elif before is not None:
         yield before[1], before[0], None
-    elif quantity.kind is QuantityKind.RANK:
+    elif quantity.kind is QuantityKind.RANK or _stands_alone(scene, quantity):
         held = [d for d in previous if _can_rank(scene, d)]
         if held:
             yield _base(held[-1].measure or ""), None, None
+
+
+def _stands_alone(scene: Scene, quantity: Quantity) -> bool:
+    """Whether no noun follows the superlative: the biggest of them, Denmark came top with 42%."""
+    return counts_nothing(scene.sentence.tokens, quantity.last, scene.pack)
 
 
 def _can_rank(scene: Scene, draft: Draft) -> bool:

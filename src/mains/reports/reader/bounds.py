@@ -244,6 +244,9 @@ def _shared(low: Quantity, high: Quantity) -> tuple[Quantity, Quantity]:
     if high.kind is QuantityKind.DURATION and low.scale > 1:
         # A loan of 150 million at five years.
         return low, high
+    if high.kind is QuantityKind.PERCENT and low.scale > 1:
+        # 315 million, a fifth more than the year before.
+        return low, high
     if low.unit is None and high.unit is not None and high.kind is not QuantityKind.RATIO:
         low = _scaled(low, high)
         value = low.value * high.factor

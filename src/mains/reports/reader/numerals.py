@@ -16,7 +16,19 @@ from typing import Final
 
 from babel.numbers import get_decimal_symbol, get_group_symbol
 
-from mains.reports.packs import Pack, PhraseMatcher, Token, TokenKind
+from mains.reports.packs import Pack, Token, TokenKind
+from mains.reports.reader.bounds import BoundMatchers
+from mains.reports.reader.number_words import (
+    Item,
+    approximates,
+    articles,
+    classifiers,
+    excesses,
+    items,
+    not_numbers,
+    scaled_units,
+    words_of,
+)
 from mains.reports.reader.text import Sentence
 
 GROUP_DIGITS: Final = 3
@@ -24,7 +36,6 @@ GROUPED: Final = re.compile(r"\d{1,3}([^\d])\d{3}(?:\1\d{3})*(?:[^\d]\d+)?")
 INDIAN: Final = re.compile(r"\d{1,2}(?:([^\d])\d{2})(?:\1\d{2})*\1\d{3}(?:[^\d]\d+)?")
 SPACES: Final = " \u00a0\u2009\u202f"
 WORD_FORMS_MAX: Final = 16_384
-STEMMED_LETTERS_MIN: Final = 5
 MAGNITUDE_POWER_MIN: Final = 3
 HYPHENS: Final = frozenset("-\u2010\u2011")
 
@@ -46,19 +57,6 @@ class Numeral:
     weak: bool = False
     last_power: int = 0
     """The power of ten of the last scale: 1.2 billion has 9."""
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """What a word can be inside a number."""
-
-    value: Decimal | None = None
-    multiplier: Decimal | None = None
-    power: int | None = None
-    fraction: Decimal | None = None
-    joins: bool = False
-    half: bool = False
-    short: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,59 +127,6 @@ def _is_grouped(text: str) -> bool:
 def numerals(sentence: Sentence, pack: Pack) -> list[Numeral]:
     """Return the numbers of the sentence, left to right; ordinal words are not among them."""
     return _Reader(sentence, pack).read()
-
-
-def items(pack: Pack) -> PhraseMatcher[Item]:
-    """Return the matcher of everything that a number can be made of; use with `pack.derive`."""
-    found: dict[str, dict[str, object]] = {}
-    words = pack.grammar.numbers
-    for name, value in words.words.items():
-        found.setdefault(f"{name}=", {})["value"] = value
-    for name, value in words.multipliers.items():
-        found.setdefault(f"{name}=", {})["multiplier"] = value
-    for name, value in words.fractions.items():
-        found.setdefault(f"{name}=", {})["fraction"] = value
-    for name, power in words.scales.items():
-        exact = len(name) < STEMMED_LETTERS_MIN or " " in name or f"{name}=" in found
-        found.setdefault(f"{name}=" if exact else name, {})["power"] = power
-    for name, power in words.short_scales.items():
-        found.setdefault(f"{name}=", {}).update(power=power, short=True)
-    for name in words.joiners:
-        found.setdefault(f"{name}=", {})["joins"] = True
-    for name in words.halves:
-        found.setdefault(name, {})["half"] = True
-    return PhraseMatcher(
-        [(name, Item(**fields)) for name, fields in found.items()],  # type: ignore[arg-type]
-        pack.tokenizer,
-    )
-
-
-def not_numbers(pack: Pack) -> PhraseMatcher[bool]:
-    """Return the matcher of phrases whose number words are none."""
-    return PhraseMatcher(
-        [(name, True) for name in pack.grammar.numbers.not_numbers], pack.tokenizer
-    )
-
-
-def classifiers(pack: Pack) -> PhraseMatcher[bool]:
-    """Return the matcher of counting words; use with `pack.derive`."""
-    return PhraseMatcher(
-        [(name, True) for name in pack.grammar.numbers.classifiers], pack.tokenizer
-    )
-
-
-def scaled_units(pack: Pack) -> PhraseMatcher[bool]:
-    """Return the matcher of units whose name begins with a magnitude: 千瓦 is one kilowatt."""
-    words = pack.grammar.numbers
-    magnitudes = {name for name in (*words.scales, *words.multipliers) if not name.isascii()}
-    return PhraseMatcher(
-        [(name, True) for name in pack.units if name[0] in magnitudes and len(name) > 1],
-        pack.tokenizer,
-    )
-
-
-def _articles(pack: Pack) -> frozenset[str]:
-    return frozenset(pack.tokenizer.normalise(word) for word in pack.grammar.numbers.articles)
 
 
 class Compounds:
@@ -263,9 +208,13 @@ class _Reader:
         self._items = pack.derive(items)
         self._compounds = pack.derive(Compounds)
         self._style = style_of(pack, sentence.document)
-        self._articles = pack.derive(_articles)
+        self._articles = pack.derive(articles)
         self._classifiers = pack.derive(classifiers)
         self._units = pack.derive(scaled_units)
+        self._excesses = pack.derive(excesses)
+        self._bounds = pack.derive(BoundMatchers).before
+        self._approximate = pack.derive(approximates)
+        self._of = pack.derive(words_of)
 
     def read(self) -> list[Numeral]:
         found: list[Numeral] = []
@@ -313,6 +262,25 @@ class _Reader:
                 return Item(value=value), index + 1
         return None
 
+    def excess(self, index: int) -> int | None:
+        """Return where the word ends that parts a number from the scale behind it."""
+        match = self._excesses.match(self._tokens, index)
+        following = self.item(match.last) if match is not None else None
+        if match is None or following is None:
+            return None
+        scale = following[0].power is not None and not following[0].short
+        return match.last if scale else None
+
+    def scale_of(self, index: int) -> int | None:
+        """Return where "of" ends between an approximate number and its scale: una trentina di."""
+        if index == 0 or self._approximate.ending_at(self._tokens, index) is None:
+            return None
+        match = self._of.match(self._tokens, index)
+        following = self.item(match.last) if match is not None else None
+        if match is None or following is None or following[0].power is None:
+            return None
+        return match.last
+
     def digits(self, index: int) -> Decimal | None:
         """Return the value of a number token."""
         if index >= len(self._tokens) or self._tokens[index].kind is not TokenKind.NUMBER:
@@ -344,6 +312,10 @@ class _Reader:
     def is_article(self, first: int, last: int) -> bool:
         """Whether the tokens are one word that is often no number."""
         return last == first + 1 and self._tokens[first].norm in self._articles
+
+    def is_bounded(self, index: int) -> bool:
+        """Whether a bound word makes a bare magnitude a number, before a counting word: 近百家."""
+        return bool(self._classifiers) and self._bounds.ending_at(self._tokens, index) is not None
 
     def is_weak(self, first: int, last: int) -> bool:
         """Whether a one-token number word lacks the counting word that the language puts after."""
@@ -407,10 +379,15 @@ class _Composer:
         digits = self._reader.digits(self._at)
         if digits is not None:
             return self._add_digits(digits)
+        if self._group is not None:
+            reader, at = self._reader, self._at
+            self._at = reader.excess(at) or reader.scale_of(at) or at
         held = self._hyphenated() or self._reader.item(self._at)
         if held is None:
             return False
         item, end = held
+        if item.point:
+            return self._add_decimals(end)
         if item.half and self._at > self._first:
             return self._add_half(end)
         if item.power is not None and (self._group is not None or self._scaled):
@@ -474,7 +451,8 @@ class _Composer:
         group = self._group
         if group is None:
             self._group = factor
-            self._bare = self._bare or (self._at == self._first and factor > 10)
+            alone = self._at == self._first and factor > 10
+            self._bare = self._bare or (alone and not self._reader.is_bounded(self._first))
         else:
             pending = group % factor
             if pending == 0:
@@ -498,12 +476,28 @@ class _Composer:
         self._at = end
         return True
 
+    def _add_decimals(self, end: int) -> bool:
+        """Read the digits behind the word for the decimal point, one word each."""
+        if self._group is None or self._digits:
+            return False
+        place, at = Decimal("0.1"), end
+        while (held := self._reader.item(at)) is not None and held[0].value is not None:
+            if held[0].value >= 10 or self._reader.digits(at) is not None:
+                break
+            self._group += held[0].value * place
+            place, at = place / 10, held[1]
+        if at == end:
+            return False
+        self._at = at
+        return True
+
     def _scale(self, item: Item, end: int) -> bool:
         power = item.power
         assert power is not None
         if self._group is None and not self._scaled:
             following = self._reader.item(end)
-            if following is None or following[0].power is None or item.short:
+            scaled = following is not None and following[0].power is not None
+            if item.short or not (scaled or item.alone or self._reader.is_bounded(self._first)):
                 return False
             self._group, self._bare = Decimal(1), False
         if item.short and not (self._digits and self._reader.takes_short(self._at, end)):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mains.reports.packs import Pack, PhraseMatcher, Token, TokenKind
+from mains.reports.reader.amounts import counts_nothing
 from mains.reports.reader.numerals import Numeral
 from mains.reports.reader.text import Sentence
 
@@ -151,3 +153,22 @@ def _not_best(pack: Pack) -> PhraseMatcher[bool]:
 
 def _flags(pack: Pack, phrases: tuple[str, ...]) -> PhraseMatcher[bool]:
     return PhraseMatcher([(phrase, True) for phrase in phrases], pack.tokenizer)
+
+
+def stands_alone(tokens: Sequence[Token], ordinal: Ordinal, pack: Pack) -> bool:
+    """Whether no noun follows the ordinal, so that it is a place: France is fifth.
+
+    One that opens a clause counts the points of a speech, and so does "the second, run by ...".
+    """
+    if ordinal.value < 2 or ordinal.first == 0 or not counts_nothing(tokens, ordinal.last, pack):
+        return False
+    before, after = tokens[ordinal.first - 1], tokens[ordinal.last : ordinal.last + 1]
+    if before.is_word:
+        opens = pack.derive(_openers)
+        return not (after and after[0].text in ",，" and before.norm in opens)
+    return before.text in ",，" and ordinal.first > 1
+
+
+def _openers(pack: Pack) -> frozenset[str]:
+    norm = pack.tokenizer.normalise
+    return frozenset(norm(word) for word in pack.grammar.names.openers)

@@ -15,7 +15,8 @@ from typing import Final
 
 from mains.reports.packs import Match, Pack, PhraseMatcher, Token, TokenKind
 from mains.reports.reader.figures import PeriodMention
-from mains.reports.reader.numerals import Numeral, classifiers, numerals
+from mains.reports.reader.number_words import classifiers
+from mains.reports.reader.numerals import Numeral, numerals
 from mains.reports.reader.ordinals import Ordinal, ordinals
 from mains.reports.reader.text import Sentence
 
@@ -76,6 +77,9 @@ class _Slots:
     ) -> None:
         self.ends: dict[str, dict[int, int]] = {}
         self._values: dict[tuple[str, int], int] = {}
+        has_classifiers = bool(pack.grammar.numbers.classifiers)
+        self.behind_numbers = {number.last for number in numbers if has_classifiers}
+        """Where a number ends, whose unit no relative time can be: 三年内."""
         self._tokens = tokens
         months = pack.derive(Months)
         for index, token in enumerate(tokens):
@@ -204,7 +208,9 @@ def _matcher(pack: Pack) -> PhraseMatcher[Template]:
 def _phrases(sentence: Sentence, pack: Pack, slots: _Slots) -> list[PeriodMention]:
     tokens = sentence.tokens
     found = [
-        _mention(match, tokens, slots) for match in pack.derive(_matcher).find(tokens, slots.ends)
+        _mention(match, tokens, slots)
+        for match in pack.derive(_matcher).find(tokens, slots.ends)
+        if not (match.payload.relative and match.first in slots.behind_numbers)
     ]
     for index, token in enumerate(tokens):
         date = DATE.fullmatch(token.text)

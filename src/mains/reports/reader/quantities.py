@@ -16,13 +16,22 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Final, TypeVar
 
-from mains.reports.packs import Pack, PhraseMatcher, Token, TokenKind
-from mains.reports.reader.amounts import MONEY_POWER_MIN, plain, with_carried, with_money
+from mains.reports.packs import Match, Pack, PhraseMatcher, Token, TokenKind
+from mains.reports.reader.amounts import (
+    MONEY_POWER_MIN,
+    bound_inside,
+    is_one,
+    plain,
+    with_carried,
+    with_half,
+    with_money,
+)
 from mains.reports.reader.bounds import BoundMatchers, bounded, paired, ranged
 from mains.reports.reader.figures import Figures, PeriodMention, Quantity, QuantityKind
 from mains.reports.reader.formulas import evaluate, rounded
-from mains.reports.reader.numerals import Numeral, not_numbers, numerals
-from mains.reports.reader.ordinals import Ordinal, Rank, ordinals, ranks
+from mains.reports.reader.number_words import approximates, classifiers, not_numbers
+from mains.reports.reader.numerals import Numeral, numerals
+from mains.reports.reader.ordinals import Ordinal, Rank, ordinals, ranks, stands_alone
 from mains.reports.reader.periods import find_periods
 from mains.reports.reader.text import Sentence
 from mains.reports.reader.units import Unit, Units
@@ -34,8 +43,6 @@ NAME_NUMBER_BELOW: Final = 100
 QUALIFIED_BELOW: Final = 1000
 HOURS_OF_DAY: Final = 24
 RATIO_BELOW: Final = 1000
-ARTICLE_UNITS: Final = (QuantityKind.DURATION, QuantityKind.POINTS)
-"""Units before which "a" is no number: a year, a point."""
 PHONE_PARTS_MIN: Final = 3
 
 
@@ -102,7 +109,7 @@ def figures(
     times = find_periods(sentence, pack, numbers, ranked, anchor_year)
     found = _Found(tokens, {i for time in times for i in range(time.first, time.last)})
     _add_founded(found, times)
-    _add_codes(found, sentence, numbers)
+    _add_codes(found, sentence, numbers, pack)
     _add_names(found, pack, numbers, ranked)
     _add_consecutive(found, pack, numbers, ranked)
     _add_ratios(found, pack, numbers, ranked)
@@ -111,7 +118,7 @@ def figures(
         for rank in ranks(sentence, pack, ranked, numbers)
         if not _bounds(rank, tokens, pack, numbers)
     ]
-    _add_ranks(found, placed, ranked)
+    _add_ranks(found, placed, ranked, pack)
     _add_numbers(found, pack, numbers)
     _add_vague(found, pack)
     found.quantities = [held for held in found.quantities if not _says_nothing(held, tokens)]
@@ -214,25 +221,26 @@ def _add_founded(found: _Found, times: Sequence[PeriodMention]) -> None:
                 found.add(time.first, time.last, year, "year", QuantityKind.YEAR)
 
 
-def _add_codes(found: _Found, sentence: Sentence, numbers: Sequence[Numeral]) -> None:
+def _add_codes(found: _Found, sentence: Sentence, numbers: Sequence[Numeral], pack: Pack) -> None:
     """Add numbers that are parts of names by their look: R1, GPT-4, phones, section numbers."""
     tokens = sentence.tokens
     for index, token in enumerate(tokens):
         digits = re.search(r"\d+", token.text) if token.kind is TokenKind.WORD else None
         if digits is not None and found.free(index, index + 1):
+            counts = _is_glued_count(tokens, index, pack)
             found.add(
                 index,
                 index + 1,
                 Decimal(digits.group()),
-                "ordinal",
-                QuantityKind.NAME_NUMBER,
+                None if counts else "ordinal",
+                QuantityKind.COUNT if counts else QuantityKind.NAME_NUMBER,
             )
             held = found.quantities[-1]
             found.quantities[-1] = replace(
                 held,
                 start=token.start + digits.start(),
                 end=token.start + digits.end(),
-                in_word=True,
+                in_word=not counts,
             )
     _add_runs(found, tokens)
     for number in numbers:
@@ -240,6 +248,13 @@ def _add_codes(found: _Found, sentence: Sentence, numbers: Sequence[Numeral]) ->
             continue
         if _is_section(tokens, number, sentence) or _is_product(tokens, number):
             found.add(number.first, number.last, number.value, "ordinal", QuantityKind.NAME_NUMBER)
+
+
+def _is_glued_count(tokens: Sequence[Token], index: int, pack: Pack) -> bool:
+    """Whether a counting word follows digits that no space parts from a noun: GPU3000块."""
+    if re.fullmatch(r"[A-Za-z]{3,}\d{2,}", tokens[index].text) is None:
+        return False
+    return pack.derive(classifiers).match(tokens, index + 1) is not None
 
 
 def _add_runs(found: _Found, tokens: Sequence[Token]) -> None:
@@ -453,6 +468,8 @@ def _add_ratios(
             continue
         if any(n.scaled for n in numbers if match.first <= n.first < match.last):
             continue
+        if share and _is_timed(found.tokens, pack, match):
+            continue
         span = range(match.first, match.last)
         if any(held > len(span) and set(span) <= at for held, at in blocked):
             continue
@@ -468,7 +485,16 @@ def _add_ratios(
             found.add(match.first, match.last, value, "ratio", QuantityKind.RATIO)
 
 
-def _add_ranks(found: _Found, ranked: Sequence[Rank], placed: Sequence[Ordinal]) -> None:
+def _is_timed(tokens: Sequence[Token], pack: Pack, match: Match[tuple[str, bool]]) -> bool:
+    """Whether the first number has a unit of its own: eleven days on 32 chips are no share."""
+    units = pack.derive(Units)
+    ends = [last for name, _, last in match.slots if name in ("n", "n2") and last < match.last]
+    return any(units.after(tokens, last, scaled=False) is not None for last in ends)
+
+
+def _add_ranks(
+    found: _Found, ranked: Sequence[Rank], placed: Sequence[Ordinal], pack: Pack
+) -> None:
     for rank in ranked:
         if found.free(rank.first, rank.last):
             kind = QuantityKind.SUPERLATIVE if rank.superlative else QuantityKind.RANK
@@ -482,13 +508,15 @@ def _add_ranks(found: _Found, ranked: Sequence[Rank], placed: Sequence[Ordinal])
                 ordinal.last,
                 Decimal(ordinal.value),
                 "ordinal",
-                QuantityKind.ORDINAL,
+                QuantityKind.RANK
+                if stands_alone(found.tokens, ordinal, pack)
+                else QuantityKind.ORDINAL,
             )
 
 
 def _add_numbers(found: _Found, pack: Pack, numbers: Sequence[Numeral]) -> None:
     units = pack.derive(Units)
-    approximate = pack.derive(_approximate)
+    approximate = pack.derive(approximates)
     tokens = found.tokens
     for number in numbers:
         if not found.free(number.first, number.last) or _is_clock(tokens, number):
@@ -496,20 +524,18 @@ def _add_numbers(found: _Found, pack: Pack, numbers: Sequence[Numeral]) -> None:
         before = units.currency_before(tokens, number.first)
         if before is not None and not found.free(before.first, before.last):
             before = None
-        after = units.after(tokens, number.last, scaled=number.scaled)
+        inside = range(number.first, number.last)
+        rough = any(approximate.match(tokens, index) is not None for index in inside)
+        after = units.after(tokens, number.last, scaled=number.scaled or rough)
         if after is not None and not found.free(after.first, after.last):
             after = None
         if before is None and after is None and (number.article or number.weak):
             continue
-        if number.article and after is not None and after.kind in ARTICLE_UNITS:
-            bound = pack.derive(BoundMatchers).before.ending_at(tokens, number.first)
-            if bound is None:
-                continue
-        rough = any(
-            approximate.match(tokens, index) is not None
-            for index in range(number.first, number.last)
-        )
-        _add_number(found, number, before, after, approximate=rough)
+        if number.article and after is not None and not is_one(tokens, number, after, pack):
+            continue
+        bound = Bound.ABOUT if rough else bound_inside(tokens, number, pack)
+        after = with_half(tokens, after, pack)
+        _add_number(found, number, before, after, bound=bound)
 
 
 def _is_clock(tokens: Sequence[Token], number: Numeral) -> bool:
@@ -533,7 +559,7 @@ def _add_number(
     before: Unit | None,
     after: Unit | None,
     *,
-    approximate: bool,
+    bound: Bound,
 ) -> None:
     first, last = number.first, number.last
     unit = after
@@ -544,22 +570,17 @@ def _add_number(
     if after is not None and unit is after:
         last = after.last
     factor = unit.factor if unit is not None else Decimal(1)
+    half = Decimal("0.5") if unit is not None and unit.half else Decimal(0)
     found.add(
         first,
         last,
-        number.value * factor,
+        (number.value + half) * factor,
         unit.name if unit is not None else None,
         unit.kind if unit is not None else QuantityKind.COUNT,
         number=(number.first, number.last),
         scale=Decimal(10) ** number.last_power,
         factor=factor,
-        bound=Bound.ABOUT if approximate else Bound.EXACT,
-    )
-
-
-def _approximate(pack: Pack) -> PhraseMatcher[bool]:
-    return PhraseMatcher(
-        [(phrase, True) for phrase in pack.grammar.numbers.approximate], pack.tokenizer
+        bound=bound,
     )
 
 

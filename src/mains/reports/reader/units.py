@@ -33,6 +33,8 @@ class Unit:
     name: str
     kind: QuantityKind
     factor: Decimal = Decimal(1)
+    half: bool = False
+    """Half a unit more is said behind it: a year and a half."""
 
 
 @dataclass(frozen=True, slots=True)
