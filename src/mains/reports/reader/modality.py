@@ -220,7 +220,8 @@ def modality_of(
         return Modality(usual)
     if period is not None and anchor is not None:
         begin = period.partition("/")[0]
-        if begin > anchor and (begin[:4] > anchor[:4] or len(begin) > len("2026")):
+        is_dated = begin[:4] > anchor[:4] or len(begin) > len("2026")
+        if is_dated and period_start(begin) > anchor:
             return Modality.PLANNED
     return Modality.OBSERVED
 

@@ -31,11 +31,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from mains.reports.packs import Pack, PhraseMatcher, TokenKind
+from mains.reports.packs import Pack, PhraseMatcher, Token, TokenKind
 from mains.reports.packs.models import Time
 from mains.reports.reader.calendars import Calendar
 from mains.reports.reader.drafts import Draft
 from mains.reports.reader.figures import PeriodMention
+from mains.reports.reader.layout import CLOSING, OPENING
 from mains.reports.reader.lexicon import Link
 from mains.reports.reader.modality import (
     comparisons,
@@ -66,6 +67,7 @@ PERIOD_WORDS: Final = {
     "opened": "{period} stands right before its clause",
     "head": "{period} stands before its clause and governs it",
     "behind": "{period} is added behind",
+    "told": "{period} is what the document tells of",
     "shared": "{period} as for the figure before it",
     "carried": "{period} is what the sentences before tell of",
     "start": "where a change starts from has no other time than its own",
@@ -78,6 +80,7 @@ PERIOD_WORDS: Final = {
 TOUCHING: Final = frozenset("()（）,，的")
 BASE_GAP_MAX: Final = 5
 BASES_MAX: Final = 2
+BRACKETS_MAX: Final = 6
 DASHES: Final = frozenset("—–-:：")
 SPEECH_GAP_MAX: Final = 4
 FROM_GAP_MAX: Final = 3
@@ -108,8 +111,7 @@ class Timing:
             if draft.is_neutral:
                 settled.append(draft)
                 continue
-            timed = self._settled(scene, draft, frame, settled)
-            settled.append(timed)
+            settled.append(self._settled(scene, draft, frame, settled))
         self._remember(scene, settled)
         return settled
 
@@ -239,6 +241,21 @@ def _per_year(pack: Pack) -> PhraseMatcher[bool]:
     return PhraseMatcher([(exact(phrase), True) for phrase in phrases], pack.tokenizer)
 
 
+def _since(pack: Pack) -> PhraseMatcher[bool]:
+    """Return a matcher for the words from which on something has been counted."""
+    held = pack.grammar.periods.since
+    return PhraseMatcher([(exact(phrase), True) for phrase in held], pack.tokenizer)
+
+
+def _behind_brackets(tokens: Sequence[Token], index: int) -> int:
+    """Return the token behind brackets that open at once: "3 May 2026 (AFP) —"."""
+    if index < len(tokens) and tokens[index].text in OPENING:
+        for other in range(index, min(index + BRACKETS_MAX, len(tokens))):
+            if tokens[other].text in CLOSING:
+                return other + 1
+    return index
+
+
 def _goes_with(pack: Pack, earlier: Draft, draft: Draft, time: Time) -> bool:
     """Whether an earlier claim of the sentence may give the figure its period."""
     if earlier.measure == (draft.measure or "").removeprefix(RANK):
@@ -280,7 +297,10 @@ class _Frame:
     """By a period's first token: where the comparison begins that it belongs to."""
 
     def __post_init__(self) -> None:
-        self.periods = [p for p in self.periods if not p.founded and not self._is_dateline(p)]
+        barred = (self._is_dateline, self._is_in_name)
+        self.periods = [
+            p for p in self.periods if not p.founded and not any(bars(p) for bars in barred)
+        ]
         self.dates = frozenset(d.first for d in self.drafts if d.measure == EVENT_DATE)
         self.bases = dict(self._compared())
 
@@ -409,6 +429,8 @@ class _Frame:
             or self._is_from(period, draft)
         ):
             return False
+        if self._is_since(period):
+            return False
         inside = start is not None and start <= draft.first
         if start is not None and not (
             (inside and draft.last <= period.first)
@@ -437,11 +459,34 @@ class _Frame:
         if period.period is None or period.period != self.anchor or period.point:
             return False
         tokens = self.scene.sentence.tokens
-        if period.last < len(tokens) and tokens[period.last].text in DASHES:
+        behind = _behind_brackets(tokens, period.last)
+        if behind < len(tokens) and tokens[behind].text in DASHES:
             return True
         # Scripts without spaces put no mark there: the place stands right before the day.
         follows = tokens[period.last : period.last + 1]
         return period.first > 0 and all(t.kind is TokenKind.HAN for t in (tokens[0], *follows))
+
+    def _is_in_name(self, period: PeriodMention) -> bool:
+        """Whether the year only goes on a name in capitals: the plan France 2030."""
+        tokens = self.scene.sentence.tokens
+        if self.scene.pack.grammar.numbers.capital_nouns or period.first < 1:
+            return False
+        year, before = tokens[period.first], tokens[period.first - 1]
+        alone = period.last == period.first + 1 and year.kind is TokenKind.NUMBER
+        named = before.kind is TokenKind.WORD and before.text[0].isupper()
+        return alone and named and not (period.first == 1 or self.scene.links(period.first - 1))
+
+    def _is_since(self, period: PeriodMention) -> bool:
+        """Whether it only says from when on something has been counted: since its start in 2023."""
+        layout = governance_of(self.scene).layout
+        matcher = self.scene.pack.derive(_since)
+        tokens, unit = self.scene.sentence.tokens, layout.unit(period.first)
+        for index in range(period.last - 1, -1, -1):
+            if index in self._amounts or layout.unit(index) != unit:
+                return False
+            if matcher.match(tokens, index) is not None:
+                return True
+        return False
 
     def _is_from(self, period: PeriodMention, draft: Draft) -> bool:
         """Whether the growth is counted from the period: "up 14% from 2024"."""
