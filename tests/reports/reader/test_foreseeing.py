@@ -108,3 +108,27 @@ def test_an_answer_in_a_survey_is_a_fact_though_it_speaks_of_plans() -> None:
     text = "Of the 1,400 firms polled, 58 per cent said they would hire more people."
     assert claim_of(text, "58").modality is Modality.OBSERVED
     assert claim_of(text, "1400").modality is Modality.OBSERVED
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        (
+            "In the poll of 1,400 firms, 58 per cent of respondents said they would use AI.",
+            "58",
+        ),
+        (
+            "Según la encuesta a 1.400 empresas, el 58 % de los encuestados dijo que usaría la IA.",
+            "58",
+        ),
+        (
+            "In der Umfrage unter 1.400 Unternehmen wollen 58 Prozent der Befragten KI nutzen.",
+            "58",
+        ),
+    ],
+)
+def test_what_a_poll_found_is_a_fact_though_people_spoke_of_what_they_would_do(
+    text: str, value: str
+) -> None:
+    # What they said they would do lies ahead; how many said so was observed.
+    assert claim_of(text, value).modality is Modality.OBSERVED

@@ -93,3 +93,40 @@ def test_an_agency_may_stand_between_the_day_and_the_text() -> None:
 def test_a_scheme_called_a_plan_plans_nothing() -> None:
     text = "该计划资助合资格开支的60%。"
     assert claim_of(text, "60").modality.value == "observed"
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "period"),
+    [
+        ("En agosto de 2025 habían firmado el código 26 proveedores.", "26", "2025-08"),
+        (
+            "En el ejercicio cerrado el 31 de diciembre de 2025 registró ventas por 61 millones "
+            "de pesos.",
+            "61000000",
+            "2025",
+        ),
+        ("Al cierre del segundo trimestre de 2025, Lugo tenía 412 MW.", "412000000", "2025-Q2"),
+    ],
+)
+def test_a_time_at_the_head_is_no_event_though_a_verb_follows(
+    text: str, value: str, period: str
+) -> None:
+    assert claim_of(text, value).period == period
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "In 2025 the centre had 310 staff.\n\nOver the year it drew 61 GWh of power.",
+        "En 2025 el centro tenía 310 empleados.\n\nDurante el ejercicio consumió 61 GWh.",
+        "En 2025, le centre avait 310 salariés.\n\nAu cours de l'exercice, il a consommé 61 GWh.",
+    ],
+)
+def test_over_the_year_is_the_year_named_before(text: str) -> None:
+    assert claim_of(text, "61000000000").period == "2025"
+
+
+def test_a_verb_of_change_behind_its_ends_makes_no_range() -> None:
+    text = "Bis Ende 2027 will die Firma die Zahl der Angestellten von 85 auf 200 erhöhen."
+    assert claim_of(text, "85").modality.value == "observed"
+    assert claim_of(text, "200").period == "2027-12-31"

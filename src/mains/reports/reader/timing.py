@@ -31,26 +31,26 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from mains.reports.packs import Pack, PhraseMatcher, Token, TokenKind
+from mains.reports.packs import Pack, TokenKind
 from mains.reports.packs.models import Time
 from mains.reports.reader.calendars import Calendar
 from mains.reports.reader.drafts import Draft
 from mains.reports.reader.figures import PeriodMention
-from mains.reports.reader.layout import CLOSING, OPENING
 from mains.reports.reader.lexicon import Link
 from mains.reports.reader.modality import (
     comparisons,
-    exact,
     governance_of,
     modality_at,
     modality_of,
 )
 from mains.reports.reader.scene import Scene
+from mains.reports.reader.timing_words import behind_brackets, per_year, since
 from mains.reports.values import Modality, Reason
 
 EVENT_DATE: Final = "event_date"
 GROWTH: Final = "growth_rate"
 SHARE: Final = "share"
+SAMPLE: Final = "survey_sample"
 RANK: Final = "rank_"
 ANY: Final = ""
 SURVEYED: Final = re.compile(r"\d{4}-\d{2}-\d{2}/\d{4}-\d{2}-\d{2}")
@@ -80,7 +80,6 @@ PERIOD_WORDS: Final = {
 TOUCHING: Final = frozenset("()（）,，的")
 BASE_GAP_MAX: Final = 5
 BASES_MAX: Final = 2
-BRACKETS_MAX: Final = 6
 DASHES: Final = frozenset("—–-:：")
 SPEECH_GAP_MAX: Final = 4
 FROM_GAP_MAX: Final = 3
@@ -138,7 +137,7 @@ class Timing:
             cue = cue if cue is not None and cue.modality is Modality.PLANNED else None
         rule = scene.pack.rules.get(draft.measure or "")
         usual = rule.modality if rule is not None else None
-        if usual == Modality.OBSERVED.value:
+        if usual == Modality.OBSERVED.value or frame.is_answer(draft, time):
             # What was counted or asked is a fact: "14% plan to use AI" is no plan of the survey.
             cue = None
         if usual is not None and period is None and _is_yearly(scene, draft):
@@ -226,34 +225,9 @@ def time_of(pack: Pack, measure: str | None) -> Time:
 def _is_yearly(scene: Scene, draft: Draft) -> bool:
     """Whether "a year" or the like stands in the figure's unit."""
     layout, tokens = governance_of(scene).layout, scene.sentence.tokens
-    matcher = scene.pack.derive(_per_year)
+    matcher = scene.pack.derive(per_year)
     held = layout.units[layout.unit(draft.first)].tokens
     return any(matcher.match(tokens, index) is not None for index in held)
-
-
-def _per_year(pack: Pack) -> PhraseMatcher[bool]:
-    """Return a matcher for each word that makes a rate with each noun for a year."""
-    years = [noun for noun, unit in pack.grammar.periods.durations.items() if unit == "year"]
-    # Written apart, and together for scripts without spaces.
-    pairs = [(per, noun) for per in pack.grammar.per for noun in years]
-    phrases = [f"{per} {noun}" for per, noun in pairs]
-    phrases += [f"{per.rstrip('=')}{noun}" for per, noun in pairs]
-    return PhraseMatcher([(exact(phrase), True) for phrase in phrases], pack.tokenizer)
-
-
-def _since(pack: Pack) -> PhraseMatcher[bool]:
-    """Return a matcher for the words from which on something has been counted."""
-    held = pack.grammar.periods.since
-    return PhraseMatcher([(exact(phrase), True) for phrase in held], pack.tokenizer)
-
-
-def _behind_brackets(tokens: Sequence[Token], index: int) -> int:
-    """Return the token behind brackets that open at once: "3 May 2026 (AFP) —"."""
-    if index < len(tokens) and tokens[index].text in OPENING:
-        for other in range(index, min(index + BRACKETS_MAX, len(tokens))):
-            if tokens[other].text in CLOSING:
-                return other + 1
-    return index
 
 
 def _goes_with(pack: Pack, earlier: Draft, draft: Draft, time: Time) -> bool:
@@ -368,6 +342,14 @@ class _Frame:
         """Whether the figure is what another one is measured against."""
         return any(start <= draft.first < first for first, start in self.bases.items())
 
+    def is_answer(self, draft: Draft, time: Time) -> bool:
+        """Whether it is a share of the sample that the sentence names, and so was observed."""
+        return (
+            time == "rate"
+            and draft.unit == "percent"
+            and any(other.measure == SAMPLE for other in self.drafts)
+        )
+
     def is_now(self, draft: Draft) -> bool:
         """Whether "now" stands in the figure's unit."""
         unit = governance_of(self.scene).layout.unit(draft.first)
@@ -383,7 +365,7 @@ class _Frame:
         """Return the period at the head of a unit before this one, or of the sentence."""
         layout = governance_of(self.scene).layout
         if time == "level":
-            held = [p for p in held if not PART.fullmatch(p.period or "")]
+            held = [p for p in held if p.point or not PART.fullmatch(p.period or "")]
         for other in layout.chain(unit):
             heads = [
                 p
@@ -459,7 +441,7 @@ class _Frame:
         if period.period is None or period.period != self.anchor or period.point:
             return False
         tokens = self.scene.sentence.tokens
-        behind = _behind_brackets(tokens, period.last)
+        behind = behind_brackets(tokens, period.last)
         if behind < len(tokens) and tokens[behind].text in DASHES:
             return True
         # Scripts without spaces put no mark there: the place stands right before the day.
@@ -479,7 +461,7 @@ class _Frame:
     def _is_since(self, period: PeriodMention) -> bool:
         """Whether it only says from when on something has been counted: since its start in 2023."""
         layout = governance_of(self.scene).layout
-        matcher = self.scene.pack.derive(_since)
+        matcher = self.scene.pack.derive(since)
         tokens, unit = self.scene.sentence.tokens, layout.unit(period.first)
         for index in range(period.last - 1, -1, -1):
             if index in self._amounts or layout.unit(index) != unit:
