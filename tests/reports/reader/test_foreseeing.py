@@ -132,3 +132,27 @@ def test_what_a_poll_found_is_a_fact_though_people_spoke_of_what_they_would_do(
 ) -> None:
     # What they said they would do lies ahead; how many said so was observed.
     assert claim_of(text, value).modality is Modality.OBSERVED
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Financiará el 70 % del coste de cada proyecto.",
+        "Finanzierà il 70 % del costo di ogni progetto.",
+        "Pagará 70 % do custo de cada projeto.",
+        "Les PME auront droit à un chèque couvrant 70 % de leur facture.",
+    ],
+)
+def test_a_future_that_opens_its_sentence_is_a_plan(text: str) -> None:
+    assert claim_of(text, "70").modality is Modality.PLANNED
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The minister would like to see 50,000 people trained.",
+        "Il ministro vorrebbe formare 50.000 persone.",
+    ],
+)
+def test_what_somebody_would_like_is_an_aim(text: str) -> None:
+    assert claim_of(text, "50000").modality is Modality.TARGET
