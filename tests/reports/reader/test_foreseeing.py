@@ -108,3 +108,51 @@ def test_an_answer_in_a_survey_is_a_fact_though_it_speaks_of_plans() -> None:
     text = "Of the 1,400 firms polled, 58 per cent said they would hire more people."
     assert claim_of(text, "58").modality is Modality.OBSERVED
     assert claim_of(text, "1400").modality is Modality.OBSERVED
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        (
+            "In the poll of 1,400 firms, 58 per cent of respondents said they would use AI.",
+            "58",
+        ),
+        (
+            "Según la encuesta a 1.400 empresas, el 58 % de los encuestados dijo que usaría la IA.",
+            "58",
+        ),
+        (
+            "In der Umfrage unter 1.400 Unternehmen wollen 58 Prozent der Befragten KI nutzen.",
+            "58",
+        ),
+    ],
+)
+def test_what_a_poll_found_is_a_fact_though_people_spoke_of_what_they_would_do(
+    text: str, value: str
+) -> None:
+    # What they said they would do lies ahead; how many said so was observed.
+    assert claim_of(text, value).modality is Modality.OBSERVED
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Financiará el 70 % del coste de cada proyecto.",
+        "Finanzierà il 70 % del costo di ogni progetto.",
+        "Pagará 70 % do custo de cada projeto.",
+        "Les PME auront droit à un chèque couvrant 70 % de leur facture.",
+    ],
+)
+def test_a_future_that_opens_its_sentence_is_a_plan(text: str) -> None:
+    assert claim_of(text, "70").modality is Modality.PLANNED
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The minister would like to see 50,000 people trained.",
+        "Il ministro vorrebbe formare 50.000 persone.",
+    ],
+)
+def test_what_somebody_would_like_is_an_aim(text: str) -> None:
+    assert claim_of(text, "50000").modality is Modality.TARGET

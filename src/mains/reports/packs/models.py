@@ -224,6 +224,8 @@ class Periods(Closed):
     """Ages and decades, which are no periods: "anos {n}"."""
     comparisons: Phrases = ()
     """Words before what a figure is measured against: "than", "compared with", "up from"."""
+    since: Phrases = ()
+    """Words before a time from which on something has been counted: "since"."""
 
 
 class ModalityWords(Closed):

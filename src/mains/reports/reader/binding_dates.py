@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from mains.reports.packs import TokenKind
 from mains.reports.reader.binding_subjects import SubjectChoice, choose_subject
 from mains.reports.reader.drafts import Draft, subject_reasons
 from mains.reports.reader.figures import PeriodMention
@@ -153,7 +154,13 @@ def _has_verb_before(scene: Scene, mention: PeriodMention, figures: Sequence[Dra
 
 
 def _has_verb_behind(scene: Scene, mention: PeriodMention) -> bool:
-    """Whether the verb of an event follows the date at once, as in scripts without spaces."""
+    """Whether the verb of an event follows the date at once, in scripts without spaces.
+
+    Elsewhere such a verb tells what happened at the time: "in May 2025 26 firms had signed it".
+    """
+    tokens = scene.sentence.tokens
+    if mention.last >= len(tokens) or tokens[mention.last].kind is not TokenKind.HAN:
+        return False
     return any(0 <= cue.first - mention.last <= FOLLOWING_TOKENS_MAX for cue in _event_verbs(scene))
 
 

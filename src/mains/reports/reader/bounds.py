@@ -15,6 +15,7 @@ FILLERS_MAX: Final = 3
 OPENERS: Final = "(（[［"
 PAIR_GAP_TOKENS_MAX: Final = 3
 SHARED_SCALE_BELOW: Final = 1000
+CHANGED_REACH_TOKENS: Final = 2
 CHANGE_REACH_TOKENS: Final = 6
 DENIAL_REACH_TOKENS: Final = 5
 RESULT_REACH_TOKENS: Final = 14
@@ -283,7 +284,11 @@ def _is_range(
         if match is None or match.last != high.first:
             continue
         opened = opener.ending_at(tokens, low.first)
-        if opened is not None and not (change and _changes(tokens, opened.first, matchers)):
+        changes = change and (
+            _changes(tokens, opened.first if opened is not None else low.first, matchers)
+            or _is_changed(tokens, high.last, matchers)
+        )
+        if opened is not None and not changes:
             return True
     match = matchers.range_to.match(tokens, low.last)
     if match is None or match.last != high.first:
@@ -305,6 +310,12 @@ def _changes(
     return any(
         matchers.change.match(tokens, at) is not None for at in range(max(0, index - reach), index)
     )
+
+
+def _is_changed(tokens: Sequence[Token], index: int, matchers: BoundMatchers) -> bool:
+    """Whether a verb of change closes the clause behind: von 5 auf 10 erhöhen is no range."""
+    spots = range(index, min(index + CHANGED_REACH_TOKENS, len(tokens)))
+    return any(matchers.change.match(tokens, at) is not None for at in spots)
 
 
 def _ends(low: Quantity, high: Quantity, index: int) -> tuple[Quantity, Quantity]:

@@ -135,6 +135,8 @@ class Calendar:
             if same.group(1) is None:
                 return complete[-1] if complete else self._last
             known = complete[-1] if complete else self._named
+            if known is None and int(same.group(1)) == 0:
+                known = self._last
             if known:
                 return _shifted(known, int(same.group(1)))
             how = f"{{year{same.group(1)}}}"

@@ -21,6 +21,7 @@ STRONG: Final = frozenset(";；")
 COMMAS: Final = frozenset(",，،—–")
 WORDS: Final = frozenset({"relative", "subordinator"})
 ELLIPTIC_TOKENS_MAX: Final = 2
+OPENING_LETTERS_MIN: Final = 6
 
 
 @dataclass(slots=True)
@@ -175,6 +176,20 @@ def has_ending(token: Token, endings: tuple[str, ...], barred: frozenset[str]) -
         and not token.text[0].isupper()
         and token.norm not in barred
         and not token.norm.startswith(endings)
+    )
+
+
+def opens_with_ending(token: Token, endings: tuple[str, ...], barred: frozenset[str]) -> bool:
+    """Whether the capital word that opens a sentence has such an ending, and no name's letters.
+
+    Languages that need no pronoun begin so: Financiará el 70 %. Only an ending with a mark of its
+    own tells such a verb from a name.
+    """
+    return (
+        token.kind is TokenKind.WORD
+        and len(token.norm) >= OPENING_LETTERS_MIN
+        and token.norm.endswith(tuple(ending for ending in endings if not ending.isascii()))
+        and token.norm not in barred
     )
 
 

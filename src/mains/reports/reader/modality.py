@@ -19,7 +19,13 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from mains.reports.packs import Pack, PhraseMatcher, TokenKind
-from mains.reports.reader.layout import Layout, figure_spans, has_ending, verb_tokens
+from mains.reports.reader.layout import (
+    Layout,
+    figure_spans,
+    has_ending,
+    opens_with_ending,
+    verb_tokens,
+)
 from mains.reports.reader.mentions import ModalityCue
 from mains.reports.reader.scene import Scene
 from mains.reports.values import Modality
@@ -220,7 +226,8 @@ def modality_of(
         return Modality(usual)
     if period is not None and anchor is not None:
         begin = period.partition("/")[0]
-        if begin > anchor and (begin[:4] > anchor[:4] or len(begin) > len("2026")):
+        is_dated = begin[:4] > anchor[:4] or len(begin) > len("2026")
+        if is_dated and period_start(begin) > anchor:
             return Modality.PLANNED
     return Modality.OBSERVED
 
@@ -270,7 +277,10 @@ def _cues(scene: Scene) -> Iterator[ModalityCue]:
         endings = words.endings.get(name, ())
         barred = scene.pack.derive(_barred)
         for index, token in enumerate(tokens):
-            if endings and index not in taken and has_ending(token, endings, barred):
+            if not endings or index in taken:
+                continue
+            opens = index == 0 and opens_with_ending(token, endings, barred)
+            if opens or has_ending(token, endings, barred):
                 yield ModalityCue(index, index + 1, Modality(name))
     if words.auxiliaries:
         yield from _futures(scene)

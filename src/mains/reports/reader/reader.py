@@ -25,6 +25,7 @@ from mains.reports.reader.quantities import figures
 from mains.reports.reader.recalling import recalled, without_versions
 from mains.reports.reader.relations import relations
 from mains.reports.reader.scene import Scene
+from mains.reports.reader.telling import told
 from mains.reports.reader.text import sentences
 from mains.reports.values import Claim, Reading, identify, with_pairs
 
@@ -54,7 +55,8 @@ def _bound(document: Document, scenes: Sequence[Scene]) -> list[Draft]:
     focus = Focus(scenes)
     calendar = Calendar(scenes, document.published)
     binder = Binder(focus, calendar, context=Context(scenes, focus.kinds()))
-    return foreseen([draft for scene in scenes for draft in binder.bind(scene)])
+    bound = [draft for scene in scenes for draft in binder.bind(scene)]
+    return foreseen(told(bound, calendar.anchor))
 
 
 def _scenes(document: Document) -> list[Scene]:

@@ -31,7 +31,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from mains.reports.packs import Pack, PhraseMatcher, TokenKind
+from mains.reports.packs import Pack, TokenKind
 from mains.reports.packs.models import Time
 from mains.reports.reader.calendars import Calendar
 from mains.reports.reader.drafts import Draft
@@ -39,17 +39,18 @@ from mains.reports.reader.figures import PeriodMention
 from mains.reports.reader.lexicon import Link
 from mains.reports.reader.modality import (
     comparisons,
-    exact,
     governance_of,
     modality_at,
     modality_of,
 )
 from mains.reports.reader.scene import Scene
+from mains.reports.reader.timing_words import behind_brackets, per_year, since
 from mains.reports.values import Modality, Reason
 
 EVENT_DATE: Final = "event_date"
 GROWTH: Final = "growth_rate"
 SHARE: Final = "share"
+SAMPLE: Final = "survey_sample"
 RANK: Final = "rank_"
 ANY: Final = ""
 SURVEYED: Final = re.compile(r"\d{4}-\d{2}-\d{2}/\d{4}-\d{2}-\d{2}")
@@ -66,6 +67,7 @@ PERIOD_WORDS: Final = {
     "opened": "{period} stands right before its clause",
     "head": "{period} stands before its clause and governs it",
     "behind": "{period} is added behind",
+    "told": "{period} is what the document tells of",
     "shared": "{period} as for the figure before it",
     "carried": "{period} is what the sentences before tell of",
     "start": "where a change starts from has no other time than its own",
@@ -108,8 +110,7 @@ class Timing:
             if draft.is_neutral:
                 settled.append(draft)
                 continue
-            timed = self._settled(scene, draft, frame, settled)
-            settled.append(timed)
+            settled.append(self._settled(scene, draft, frame, settled))
         self._remember(scene, settled)
         return settled
 
@@ -136,7 +137,7 @@ class Timing:
             cue = cue if cue is not None and cue.modality is Modality.PLANNED else None
         rule = scene.pack.rules.get(draft.measure or "")
         usual = rule.modality if rule is not None else None
-        if usual == Modality.OBSERVED.value:
+        if usual == Modality.OBSERVED.value or frame.is_answer(draft, time):
             # What was counted or asked is a fact: "14% plan to use AI" is no plan of the survey.
             cue = None
         if usual is not None and period is None and _is_yearly(scene, draft):
@@ -224,19 +225,9 @@ def time_of(pack: Pack, measure: str | None) -> Time:
 def _is_yearly(scene: Scene, draft: Draft) -> bool:
     """Whether "a year" or the like stands in the figure's unit."""
     layout, tokens = governance_of(scene).layout, scene.sentence.tokens
-    matcher = scene.pack.derive(_per_year)
+    matcher = scene.pack.derive(per_year)
     held = layout.units[layout.unit(draft.first)].tokens
     return any(matcher.match(tokens, index) is not None for index in held)
-
-
-def _per_year(pack: Pack) -> PhraseMatcher[bool]:
-    """Return a matcher for each word that makes a rate with each noun for a year."""
-    years = [noun for noun, unit in pack.grammar.periods.durations.items() if unit == "year"]
-    # Written apart, and together for scripts without spaces.
-    pairs = [(per, noun) for per in pack.grammar.per for noun in years]
-    phrases = [f"{per} {noun}" for per, noun in pairs]
-    phrases += [f"{per.rstrip('=')}{noun}" for per, noun in pairs]
-    return PhraseMatcher([(exact(phrase), True) for phrase in phrases], pack.tokenizer)
 
 
 def _goes_with(pack: Pack, earlier: Draft, draft: Draft, time: Time) -> bool:
@@ -280,7 +271,10 @@ class _Frame:
     """By a period's first token: where the comparison begins that it belongs to."""
 
     def __post_init__(self) -> None:
-        self.periods = [p for p in self.periods if not p.founded and not self._is_dateline(p)]
+        barred = (self._is_dateline, self._is_in_name)
+        self.periods = [
+            p for p in self.periods if not p.founded and not any(bars(p) for bars in barred)
+        ]
         self.dates = frozenset(d.first for d in self.drafts if d.measure == EVENT_DATE)
         self.bases = dict(self._compared())
 
@@ -348,6 +342,14 @@ class _Frame:
         """Whether the figure is what another one is measured against."""
         return any(start <= draft.first < first for first, start in self.bases.items())
 
+    def is_answer(self, draft: Draft, time: Time) -> bool:
+        """Whether it is a share of the sample that the sentence names, and so was observed."""
+        return (
+            time == "rate"
+            and draft.unit == "percent"
+            and any(other.measure == SAMPLE for other in self.drafts)
+        )
+
     def is_now(self, draft: Draft) -> bool:
         """Whether "now" stands in the figure's unit."""
         unit = governance_of(self.scene).layout.unit(draft.first)
@@ -363,7 +365,7 @@ class _Frame:
         """Return the period at the head of a unit before this one, or of the sentence."""
         layout = governance_of(self.scene).layout
         if time == "level":
-            held = [p for p in held if not PART.fullmatch(p.period or "")]
+            held = [p for p in held if p.point or not PART.fullmatch(p.period or "")]
         for other in layout.chain(unit):
             heads = [
                 p
@@ -409,6 +411,8 @@ class _Frame:
             or self._is_from(period, draft)
         ):
             return False
+        if self._is_since(period):
+            return False
         inside = start is not None and start <= draft.first
         if start is not None and not (
             (inside and draft.last <= period.first)
@@ -437,11 +441,34 @@ class _Frame:
         if period.period is None or period.period != self.anchor or period.point:
             return False
         tokens = self.scene.sentence.tokens
-        if period.last < len(tokens) and tokens[period.last].text in DASHES:
+        behind = behind_brackets(tokens, period.last)
+        if behind < len(tokens) and tokens[behind].text in DASHES:
             return True
         # Scripts without spaces put no mark there: the place stands right before the day.
         follows = tokens[period.last : period.last + 1]
         return period.first > 0 and all(t.kind is TokenKind.HAN for t in (tokens[0], *follows))
+
+    def _is_in_name(self, period: PeriodMention) -> bool:
+        """Whether the year only goes on a name in capitals: the plan France 2030."""
+        tokens = self.scene.sentence.tokens
+        if self.scene.pack.grammar.numbers.capital_nouns or period.first < 1:
+            return False
+        year, before = tokens[period.first], tokens[period.first - 1]
+        alone = period.last == period.first + 1 and year.kind is TokenKind.NUMBER
+        named = before.kind is TokenKind.WORD and before.text[0].isupper()
+        return alone and named and not (period.first == 1 or self.scene.links(period.first - 1))
+
+    def _is_since(self, period: PeriodMention) -> bool:
+        """Whether it only says from when on something has been counted: since its start in 2023."""
+        layout = governance_of(self.scene).layout
+        matcher = self.scene.pack.derive(since)
+        tokens, unit = self.scene.sentence.tokens, layout.unit(period.first)
+        for index in range(period.last - 1, -1, -1):
+            if index in self._amounts or layout.unit(index) != unit:
+                return False
+            if matcher.match(tokens, index) is not None:
+                return True
+        return False
 
     def _is_from(self, period: PeriodMention, draft: Draft) -> bool:
         """Whether the growth is counted from the period: "up 14% from 2024"."""
