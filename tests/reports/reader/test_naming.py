@@ -55,3 +55,22 @@ def test_an_abbreviation_in_brackets_is_the_name_before_it() -> None:
 
 def test_abbreviations_of_the_field_are_no_names() -> None:
     assert ids("The company AI teams need has GPUs.", "en") == []
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "expected"),
+    [
+        ("en", "Cassava Technologies runs it.", "org:cassava-technologies"),
+        ("es", "Amazon Web Services invirtió en Querétaro.", "region:queretaro"),
+        ("es", "AWS invirtió en el país.", "org:amazon-web-services"),
+        ("fr", "L'Initiative suisse pour l'IA finance.", "programme:initiative-suisse-pour-l-ia"),
+        ("en", "The LUMI AI Factory opened.", "platform:lumi-ai-factory"),
+        ("zh", "豆包日活用户增加。", "app:doubao"),
+        ("zh", "豆包大模型1.5发布。", "model:doubao-1.5"),
+        ("en", "DeepSeek-V4-Exp came out.", "model:deepseek-v4-exp"),
+    ],
+)
+def test_a_known_name_has_the_id_that_the_text_spells(
+    language: str, text: str, expected: str
+) -> None:
+    assert expected in ids(text, language)

@@ -169,11 +169,14 @@ def lexicon(pack: Pack) -> Lexicon:
 
 
 def _families(pack: Pack) -> dict[str, Called]:
-    """Return the models by their names of one word, which versions are written together with."""
+    """Return the models by their names of one word, which versions are written together with.
+
+    An application may be called as its models are: Kimi, and Kimi2.
+    """
     return {
-        name: Called(entity.id, entity.kind, capital=True, adjective=False)
+        name: Called(entity.id, "model", capital=True, adjective=False)
         for entity in pack.entities
-        if entity.kind == "model"
+        if entity.kind in ("model", "app")
         for name in pack.names_of(entity)
         if name[0].isupper() and " " not in name
     }

@@ -13,7 +13,7 @@ VERSION: Final = re.compile(r"[vVrR]?\d+(?:\.\d+)*[bBmMkK]?|[A-Z]?\d+[A-Za-z]?")
 LETTERED: Final = re.compile(r"[A-Z]\d{1,3}(?:\.\d+)?|\d{1,4}[BM]")
 YEAR: Final = re.compile(r"20\d\d")
 VARIANTS: Final = frozenset(
-    "Lite Pro Max Mini Air Ultra Flash Turbo Nano Instruct Coder Omni Preview Plus".split()
+    "Lite Pro Max Mini Air Ultra Flash Turbo Nano Instruct Coder Omni Preview Plus Exp".split()
 )
 TIERS: Final = frozenset(
     "Small Medium Large Tiny Lite Pro Max Mini Nano Ultra Turbo Flash Base Chat Coder".split()
@@ -70,7 +70,8 @@ def _version_step(tokens: Sequence[Token], at: int, *, glued: bool, is_behind: b
     """Return how many tokens at `at` go on with a version; 0 where it ends."""
     text = tokens[at].text
     if text == "-" and glued:
-        follows = at + 1 < len(tokens) and VERSION.fullmatch(tokens[at + 1].text)
+        after = tokens[at + 1].text if at + 1 < len(tokens) else ""
+        follows = VERSION.fullmatch(after) or (is_behind and after in VARIANTS)
         return 2 if follows else 0
     if VERSION.fullmatch(text) and _is_version(tokens, at):
         return 1
