@@ -74,3 +74,37 @@ def test_a_known_name_has_the_id_that_the_text_spells(
     language: str, text: str, expected: str
 ) -> None:
     assert expected in ids(text, language)
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "expected"),
+    [
+        ("es", "El programa Impulsa Telar Galicia empieza hoy.", "programme:impulsa-telar-galicia"),
+        ("fr", "Le programme Tremplin Data Bretagne démarre.", "programme:tremplin-data-bretagne"),
+        ("es", "Viene la Cumbre Telar de las Américas.", "event:cumbre-telar-de-las-americas"),
+        ("en", "It rented Campus Toronto-Nord to a bank.", "platform:campus-toronto-nord"),
+        ("en", "Christened Quell Bridge, the programme runs on.", "programme:quell-bridge"),
+        ("en", "They took all 400 MW of Polar Kiln 1 last week.", "org:polar-kiln-1"),
+        (
+            "en",
+            "Officials say that the Quell National Data Centre stands idle.",
+            "platform:quell-national-data-centre",
+        ),
+        ("en", "Quellborn Compute Park asked for power.", "platform:quellborn-compute-park"),
+        ("en", "In Tallow County, residents object.", "region:tallow-county"),
+        ("en", "The Baltic AI Gigafactory is a bid.", "platform:baltic-ai-gigafactory"),
+    ],
+)
+def test_a_name_is_neither_cut_short_nor_begun_early(
+    language: str, text: str, expected: str
+) -> None:
+    assert expected in ids(text, language)
+
+
+def test_a_name_that_goes_on_with_a_place_is_found_again_where_no_noun_stands() -> None:
+    text = "El programa Impulsa Telar Galicia empieza. Gana con Impulsa Telar Galicia."
+    assert ids(text, "es").count("programme:impulsa-telar-galicia") == 2
+
+
+def test_an_adjective_before_a_company_is_no_part_of_its_name() -> None:
+    assert "org:quellborn-systems" in ids("La española Quellborn Systems crece.", "es")

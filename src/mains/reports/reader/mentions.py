@@ -182,7 +182,11 @@ def _entities(
 
 
 def _holds(name: EntityMention, known: EntityMention) -> bool:
-    return name.first == known.first and known.last < name.last
+    """Whether a known name begins the longer one, or is a place in it: Cumbre de las Américas."""
+    if name.first == known.first:
+        return known.last < name.last
+    is_place = known.kind in PLACES and known.known is not Known.ADJECTIVE
+    return is_place and name.first < known.first and known.last <= name.last
 
 
 class _Found:

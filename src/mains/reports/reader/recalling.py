@@ -6,7 +6,7 @@ the head of a sentence the start-up, and "XS" too.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -233,13 +233,14 @@ def _with_recalled(tokens: Sequence[Token], mentions: Mentions, memory: Memory) 
         if mention.known not in GIVES_WAY
         for index in range(mention.first, mention.last)
     }
+    placed = {m.first: m.last for m in mentions.entities if m.kind in PLACES and m.id is not None}
     found: list[EntityMention] = []
     for index, token in enumerate(tokens):
         names = memory.get(token.norm)
-        if names is None or index in taken or not _is_written_as_name(token):
+        if names is None or not _is_written_as_name(token):
             continue
         best = max((name for name in names if _stands(tokens, index, name)), key=len, default=None)
-        if best is not None and taken.isdisjoint(range(index, index + len(best))):
+        if best is not None and _is_free(index, index + len(best), taken, placed):
             taken.update(range(index, index + len(best)))
             named = names[best]
             found.append(
@@ -253,6 +254,17 @@ def _with_recalled(tokens: Sequence[Token], mentions: Mentions, memory: Memory) 
         if all(mention.last <= new.first or new.last <= mention.first for new in found)
     ]
     return replace(mentions, entities=tuple(sorted([*held, *found], key=lambda m: m.first)))
+
+
+def _is_free(first: int, last: int, taken: set[int], placed: Mapping[int, int]) -> bool:
+    """Whether a name may stand there: on nothing but places that it is longer than."""
+    inside = {
+        index
+        for start, end in placed.items()
+        if first <= start and end <= last and end - start < last - first
+        for index in range(start, end)
+    }
+    return taken.isdisjoint(set(range(first, last)) - inside)
 
 
 def _stands(tokens: Sequence[Token], at: int, name: tuple[str, ...]) -> bool:
