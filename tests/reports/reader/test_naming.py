@@ -108,3 +108,22 @@ def test_a_name_that_goes_on_with_a_place_is_found_again_where_no_noun_stands() 
 
 def test_an_adjective_before_a_company_is_no_part_of_its_name() -> None:
     assert "org:quellborn-systems" in ids("La española Quellborn Systems crece.", "es")
+
+
+def test_a_text_that_brackets_an_abbreviation_goes_by_it() -> None:
+    text = "El Instituto Telar Dorado (ITD) crece. El ITD invirtió más."
+    assert ids(text, "es") == ["org:itd", "org:itd", "org:itd"]
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "expected"),
+    [
+        ("en", "The machine, to be called Quellan, has 40 chips.", "platform:quellan"),
+        ("fr", "Le supercalculateur, baptisé Quellan, compte 40 puces.", "platform:quellan"),
+        ("es", "La plataforma, bautizada Quellan, crece.", "platform:quellan"),
+        ("it", "Il supercomputer, battezzato Quellan, cresce.", "platform:quellan"),
+        ("pt", "A plataforma, batizada de Quellan, cresce.", "platform:quellan"),
+    ],
+)
+def test_what_is_called_by_a_name_tells_its_kind(language: str, text: str, expected: str) -> None:
+    assert expected in ids(text, language)

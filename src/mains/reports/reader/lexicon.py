@@ -93,6 +93,8 @@ class Lexicon:
     """Words that make a figure of the number before them: million, %, euros."""
     spelling: Spelling
     """How names are written in Latin letters."""
+    callings: PhraseMatcher[bool]
+    """Words between a noun of kind and the name behind it: called."""
     aliases: PhraseMatcher[bool]
     """Words before what a name is called by from there on: hereinafter."""
     weak_tails: PhraseMatcher[str]
@@ -145,6 +147,7 @@ def lexicon(pack: Pack) -> Lexicon:
         openers=frozenset(pack.tokenizer.normalise(word) for word in grammar.names.openers),
         counting=_counting(pack),
         spelling=_spelling(pack),
+        callings=PhraseMatcher([(p, True) for p in pack.names.callings], pack.tokenizer),
         aliases=PhraseMatcher([(p, True) for p in pack.names.aliases], pack.tokenizer),
         weak_tails=matcher(_by_kind(pack.names.weak_tails)),
         parts=PhraseMatcher([(p, True) for p in pack.names.parts], pack.tokenizer),
