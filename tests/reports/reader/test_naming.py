@@ -93,6 +93,9 @@ def test_a_known_name_has_the_id_that_the_text_spells(
         ("en", "Quellborn Compute Park asked for power.", "platform:quellborn-compute-park"),
         ("en", "In Tallow County, residents object.", "region:tallow-county"),
         ("en", "The Baltic AI Gigafactory is a bid.", "platform:baltic-ai-gigafactory"),
+        ("es", "Gana el programa IA para Telares, a cargo de todos.", "programme:ia-para-telares"),
+        ("fr", "Le pays a inauguré Taouey 2, dit-on.", "platform:taouey-2"),
+        ("fr", "Le pays a doté Taouey de 2 MW.", "platform:taouey"),
     ],
 )
 def test_a_name_is_neither_cut_short_nor_begun_early(

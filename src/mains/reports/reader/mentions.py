@@ -42,7 +42,7 @@ from mains.reports.reader.unspaced import (
     quoted_names,
     unknown_places,
 )
-from mains.reports.reader.versions import is_lettered, tier_end, version_end
+from mains.reports.reader.versions import is_lettered, is_numbered, tier_end, version_end
 from mains.reports.values import Modality
 
 __all__ = ["EntityMention", "Known", "Mentions", "mentions", "slug"]
@@ -282,6 +282,9 @@ def _extended(
     end, kind = last, called.kind
     if kind in ("model", "app", "org"):
         end = version_end(tokens, last, words.counting, hyphen_only=kind == "org")
+    if kind == "platform" and is_numbered(tokens, last, words.counting):
+        id_ = f"{called.id}-{tokens[last].text}"
+        return mention_at(tokens, first, last + 1, id_, kind, Known.NAME)
     if kind == "org" and end == last:
         end = tier_end(tokens, last, words.counting)
     known = Known.ADJECTIVE if called.adjective else Known.NAME

@@ -132,6 +132,7 @@ def _beside_kind(
     if at + 1 < len(tokens) and _is_adjective(tokens, at, words):
         at += 1
     end = _capitals_after(tokens, at, words, any_script=True)
+    end = _with_aim(tokens, end, words) if end > at else at
     if end > at and not _is_common(tokens[at:end], words):
         end = _with_place(tokens, end, words)
         first = match.first if _is_head(tokens, match, words) else at
@@ -145,6 +146,15 @@ def _with_place(tokens: Sequence[Token], last: int, words: Lexicon) -> int:
         called.kind in PLACES and called.capital for called in match.payload
     )
     return match.last if match is not None and is_glued and _is_capital(tokens[last]) else last
+
+
+def _with_aim(tokens: Sequence[Token], last: int, words: Lexicon) -> int:
+    """Return where a name ends with what it says that it is for: the programme IA para Mipymes."""
+    link = words.links.match(tokens, last)
+    if link is None or Link.FOR not in link.payload or link.last >= len(tokens):
+        return last
+    is_name = _is_capital(tokens[link.last]) and not is_known(tokens, link.last, words)
+    return link.last + 1 if is_name else last
 
 
 def _is_head(tokens: Sequence[Token], match: Match[str], words: Lexicon) -> bool:

@@ -11,6 +11,8 @@ from mains.reports.packs import Token
 VERSION_TOKENS_MAX: Final = 6
 VERSION: Final = re.compile(r"[vVrR]?\d+(?:\.\d+)*[bBmMkK]?|[A-Z]?\d+[A-Za-z]?")
 LETTERED: Final = re.compile(r"[A-Z]\d{1,3}(?:\.\d+)?|\d{1,4}[BM]")
+SITE: Final = re.compile(r"[1-9]")
+GLUED: Final = frozenset("-–%:/")
 YEAR: Final = re.compile(r"20\d\d")
 VARIANTS: Final = frozenset(
     "Lite Pro Max Mini Air Ultra Flash Turbo Nano Instruct Coder Omni Preview Plus Exp".split()
@@ -51,6 +53,17 @@ def tier_end(tokens: Sequence[Token], last: int, counting: frozenset[str] = froz
         return last
     end = version_end(tokens, last + 1, counting)
     return end if end > last + 1 else last
+
+
+def is_numbered(tokens: Sequence[Token], at: int, counting: frozenset[str]) -> bool:
+    """Whether a site's name goes on with its number: "Xyz 2 has", but not "Xyz 2 MW"."""
+    if at >= len(tokens) or SITE.fullmatch(tokens[at].text) is None:
+        return False
+    if at + 1 == len(tokens):
+        return True
+    after = tokens[at + 1].text
+    is_glued = tokens[at + 1].start == tokens[at].end
+    return tokens[at + 1].norm not in counting and not (is_glued and after in GLUED)
 
 
 def is_lettered(text: str) -> bool:
