@@ -7,6 +7,7 @@ import pytest
 from mains.reports.documents import open_document
 from mains.reports.packs import load_pack
 from mains.reports.reader.mentions import mentions
+from mains.reports.reader.named import Known
 from mains.reports.reader.recalling import recalled
 from mains.reports.reader.text import sentences
 
@@ -130,3 +131,11 @@ def test_a_text_that_brackets_an_abbreviation_goes_by_it() -> None:
 )
 def test_what_is_called_by_a_name_tells_its_kind(language: str, text: str, expected: str) -> None:
     assert expected in ids(text, language)
+
+
+def test_a_place_that_a_scheme_serves_is_its_attribute() -> None:
+    pack = load_pack("zh")
+    text = "南宁市推出面向东盟的算力券。"
+    (sentence,) = sentences(text, 0, len(text), "zh")
+    known = {m.id: m.known for m in mentions(sentence, pack).entities}
+    assert known["union:asean"] is Known.ADJECTIVE

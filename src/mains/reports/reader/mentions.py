@@ -178,7 +178,15 @@ def _entities(
     named.add(_standing_in(tokens, words, capital_nouns=capital_nouns))
     named.add(names_by_looks(tokens, words, speaking, capital_nouns=capital_nouns))
     found = sorted(named.held, key=lambda mention: mention.first)
-    yield from (_of_maker(tokens, mention, found) for mention in found)
+    yield from (_of_maker(tokens, _served(tokens, m, words), found) for m in found)
+
+
+def _served(tokens: Sequence[Token], mention: EntityMention, words: Lexicon) -> EntityMention:
+    """Return a place that a scheme serves as an attribute of it, and no actor: 面向东盟."""
+    is_name = mention.kind in PLACES and mention.known is Known.NAME
+    if not is_name or _link_before(tokens, mention.first, words) is None:
+        return mention
+    return replace(mention, known=Known.ADJECTIVE)
 
 
 def _holds(name: EntityMention, known: EntityMention) -> bool:
