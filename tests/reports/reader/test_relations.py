@@ -48,8 +48,8 @@ def stated(text: str, language: str) -> set[tuple[str | None, str, str | None]]:
         ),
         (
             "pt",
-            "O modelo Doubao, desenvolvido pela ByteDance, agrada.",
-            ("org:bytedance", "develops", "model:doubao"),
+            "O aplicativo Doubao, desenvolvido pela ByteDance, agrada.",
+            ("org:bytedance", "develops", "app:doubao"),
         ),
         (
             "pt",
@@ -75,7 +75,7 @@ def stated(text: str, language: str) -> set[tuple[str | None, str, str | None]]:
         ("en", "Shanghai hosts WAIC every summer.", ("city:shanghai", "holds_event", "event:waic")),
         ("en", "OpenAI competes with DeepSeek.", ("org:openai", "competes_with", "org:deepseek")),
         ("zh", "北京正在建设新的算力中心。", ("city:beijing", "builds", "新的算力中心")),
-        ("zh", "字节跳动旗下的豆包很受欢迎。", ("org:bytedance", "develops", "model:doubao")),
+        ("zh", "字节跳动旗下的豆包很受欢迎。", ("org:bytedance", "develops", "app:doubao")),
         (
             "fr",
             "Mistral AI, basée à Paris, grandit.",

@@ -477,6 +477,8 @@ class NameWords(Closed):
     schemes: dict[str, Phrases] = {}
     """Nouns for schemes and sites that are called after their place, by the slug's tail:
     compute-vouchers; a kind before it is that of the subject: "platform:data-centre"."""
+    callings: Phrases = ()
+    """Words between a noun of kind and the name behind it: called, dubbed, baptisé."""
     aliases: Phrases = ()
     """Words before what a name is called by from there on: hereinafter, ci-après."""
     weak_tails: dict[str, Phrases] = {}

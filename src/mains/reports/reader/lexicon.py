@@ -93,6 +93,8 @@ class Lexicon:
     """Words that make a figure of the number before them: million, %, euros."""
     spelling: Spelling
     """How names are written in Latin letters."""
+    callings: PhraseMatcher[bool]
+    """Words between a noun of kind and the name behind it: called."""
     aliases: PhraseMatcher[bool]
     """Words before what a name is called by from there on: hereinafter."""
     weak_tails: PhraseMatcher[str]
@@ -145,6 +147,7 @@ def lexicon(pack: Pack) -> Lexicon:
         openers=frozenset(pack.tokenizer.normalise(word) for word in grammar.names.openers),
         counting=_counting(pack),
         spelling=_spelling(pack),
+        callings=PhraseMatcher([(p, True) for p in pack.names.callings], pack.tokenizer),
         aliases=PhraseMatcher([(p, True) for p in pack.names.aliases], pack.tokenizer),
         weak_tails=matcher(_by_kind(pack.names.weak_tails)),
         parts=PhraseMatcher([(p, True) for p in pack.names.parts], pack.tokenizer),
@@ -169,11 +172,14 @@ def lexicon(pack: Pack) -> Lexicon:
 
 
 def _families(pack: Pack) -> dict[str, Called]:
-    """Return the models by their names of one word, which versions are written together with."""
+    """Return the models by their names of one word, which versions are written together with.
+
+    An application may be called as its models are: Kimi, and Kimi2.
+    """
     return {
-        name: Called(entity.id, entity.kind, capital=True, adjective=False)
+        name: Called(entity.id, "model", capital=True, adjective=False)
         for entity in pack.entities
-        if entity.kind == "model"
+        if entity.kind in ("model", "app")
         for name in pack.names_of(entity)
         if name[0].isupper() and " " not in name
     }

@@ -42,7 +42,7 @@ from mains.reports.reader.unspaced import (
     quoted_names,
     unknown_places,
 )
-from mains.reports.reader.versions import is_lettered, tier_end, version_end
+from mains.reports.reader.versions import is_lettered, is_numbered, tier_end, version_end
 from mains.reports.values import Modality
 
 __all__ = ["EntityMention", "Known", "Mentions", "mentions", "slug"]
@@ -178,11 +178,23 @@ def _entities(
     named.add(_standing_in(tokens, words, capital_nouns=capital_nouns))
     named.add(names_by_looks(tokens, words, speaking, capital_nouns=capital_nouns))
     found = sorted(named.held, key=lambda mention: mention.first)
-    yield from (_of_maker(tokens, mention, found) for mention in found)
+    yield from (_of_maker(tokens, _served(tokens, m, words), found) for m in found)
+
+
+def _served(tokens: Sequence[Token], mention: EntityMention, words: Lexicon) -> EntityMention:
+    """Return a place that a scheme serves as an attribute of it, and no actor: 面向东盟."""
+    is_name = mention.kind in PLACES and mention.known is Known.NAME
+    if not is_name or _link_before(tokens, mention.first, words) is None:
+        return mention
+    return replace(mention, known=Known.ADJECTIVE)
 
 
 def _holds(name: EntityMention, known: EntityMention) -> bool:
-    return name.first == known.first and known.last < name.last
+    """Whether a known name begins the longer one, or is a place in it: Cumbre de las Américas."""
+    if name.first == known.first:
+        return known.last < name.last
+    is_place = known.kind in PLACES and known.known is not Known.ADJECTIVE
+    return is_place and name.first < known.first and known.last <= name.last
 
 
 class _Found:
@@ -278,6 +290,9 @@ def _extended(
     end, kind = last, called.kind
     if kind in ("model", "app", "org"):
         end = version_end(tokens, last, words.counting, hyphen_only=kind == "org")
+    if kind == "platform" and is_numbered(tokens, last, words.counting):
+        id_ = f"{called.id}-{tokens[last].text}"
+        return mention_at(tokens, first, last + 1, id_, kind, Known.NAME)
     if kind == "org" and end == last:
         end = tier_end(tokens, last, words.counting)
     known = Known.ADJECTIVE if called.adjective else Known.NAME

@@ -15,7 +15,7 @@ from typing import Final
 from mains.reports.packs import Token, TokenKind
 from mains.reports.packs.phrases import Match
 from mains.reports.reader.lexicon import Lexicon, Link
-from mains.reports.reader.named import EntityMention, Known, dated, made
+from mains.reports.reader.named import PLACES, EntityMention, Known, dated, made
 from mains.reports.reader.unspaced import latin_behind
 from mains.reports.reader.versions import is_lettered, version_end
 
@@ -132,9 +132,29 @@ def _beside_kind(
     if at + 1 < len(tokens) and _is_adjective(tokens, at, words):
         at += 1
     end = _capitals_after(tokens, at, words, any_script=True)
+    end = _with_aim(tokens, end, words) if end > at else at
     if end > at and not _is_common(tokens[at:end], words):
+        end = _with_place(tokens, end, words)
         first = match.first if _is_head(tokens, match, words) else at
         yield _made(tokens, first, end, match.payload, words)
+
+
+def _with_place(tokens: Sequence[Token], last: int, words: Lexicon) -> int:
+    """Return where a name ends with the place right behind it: the programme Xyz Madrid."""
+    match = words.names.match(tokens, last)
+    is_glued = match is not None and any(
+        called.kind in PLACES and called.capital for called in match.payload
+    )
+    return match.last if match is not None and is_glued and _is_capital(tokens[last]) else last
+
+
+def _with_aim(tokens: Sequence[Token], last: int, words: Lexicon) -> int:
+    """Return where a name ends with what it says that it is for: the programme IA para Mipymes."""
+    link = words.links.match(tokens, last)
+    if link is None or Link.FOR not in link.payload or link.last >= len(tokens):
+        return last
+    is_name = _is_capital(tokens[link.last]) and not is_known(tokens, link.last, words)
+    return link.last + 1 if is_name else last
 
 
 def _is_head(tokens: Sequence[Token], match: Match[str], words: Lexicon) -> bool:
@@ -243,9 +263,19 @@ def _title_end(tokens: Sequence[Token], at: int, words: Lexicon) -> int:
             end = index
         elif (link := words.links.match(tokens, index)) is not None and index == end:
             index = link.last
+        elif index > end and (place := _place_end(tokens, index, words)) > index:
+            index = end = place
         else:
             break
     return end
+
+
+def _place_end(tokens: Sequence[Token], at: int, words: Lexicon) -> int:
+    """Return where a place ends that is written with its article: de las Américas."""
+    match = words.names.match(tokens, at)
+    if match is None or not _is_capital(tokens[match.last - 1]):
+        return at
+    return match.last if any(called.kind in PLACES for called in match.payload) else at
 
 
 def _closing(tokens: Sequence[Token], opening: int) -> int:
@@ -340,6 +370,8 @@ def _capitals_after(
         elif end > at and (version := version_end(tokens, end, words.counting)) > end:
             end = version
         elif end > at and (linked := _linked(tokens, end, words)) > end:
+            if _is_common(tokens[at:end], words):
+                break  # A unit or an abbreviation begins no name: 400 MW of Xyz Forge.
             end = linked
         else:
             break

@@ -6,7 +6,7 @@ the head of a sentence the start-up, and "XS" too.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -52,12 +52,43 @@ def recalled(parts: Sequence[tuple[Sentence, Pack, Mentions]]) -> list[Mentions]
         (s, pack, _without_chance(s.tokens, found))
         for (s, pack, _), found in zip(parts, told, strict=True)
     ]
+    parts = _as_abbreviated(parts)
     memory = _memory(parts)
     held = [
         _with_recalled(sentence.tokens, mentions, memory) if memory else mentions
         for sentence, _, mentions in parts
     ]
     return with_editions(held)
+
+
+def _as_abbreviated(
+    parts: Sequence[tuple[Sentence, Pack, Mentions]],
+) -> list[tuple[Sentence, Pack, Mentions]]:
+    """Return the mentions with names that no pack knows as the abbreviations that texts prefer.
+
+    Who writes a name in full once, with its abbreviation in brackets, goes by the abbreviation.
+    """
+    called: dict[str, str] = {}
+    for sentence, pack, mentions in parts:
+        words, tokens = pack.derive(lexicon), sentence.tokens
+        for at, letters in _bracketed(tokens, words):
+            before = next((m for m in mentions.entities if m.last == at), None)
+            if before is None or before.id is None or before.known is Known.NAME:
+                continue
+            is_own = before.kind in NAMED_KINDS and tokens[before.first].text[0] == letters[0]
+            if is_own and before.last - before.first > 1 and _has_initials(tokens, at, letters):
+                called[before.id] = f"{before.kind}:{slug(letters)}"
+    return [(s, pack, _as_called(mentions, called)) for s, pack, mentions in parts]
+
+
+def _as_called(mentions: Mentions, called: Mapping[str, str]) -> Mentions:
+    if not any(mention.id in called for mention in mentions.entities):
+        return mentions
+    held = (
+        replace(m, id=called[m.id]) if m.id is not None and m.id in called else m
+        for m in mentions.entities
+    )
+    return replace(mentions, entities=tuple(held))
 
 
 def _without_chance(tokens: Sequence[Token], mentions: Mentions) -> Mentions:
@@ -172,6 +203,17 @@ def _abbreviated(
     tokens: Sequence[Token], mentions: Mentions, words: Lexicon
 ) -> Iterator[tuple[tuple[str, ...], Named]]:
     """Yield abbreviations in brackets behind the name that they stand for."""
+    for at, letters in _bracketed(tokens, words):
+        before = next((m for m in mentions.entities if m.last == at and m.id is not None), None)
+        name = (tokens[at + 1].norm,)
+        if before is not None and before.kind in NAMED_KINDS and before.id is not None:
+            yield name, Named(before.id, before.kind, before.known)
+        elif _has_initials(tokens, at, letters):
+            yield name, Named(f"org:{slug(letters)}", "org", Known.RECURS)
+
+
+def _bracketed(tokens: Sequence[Token], words: Lexicon) -> Iterator[tuple[int, str]]:
+    """Yield where brackets open that hold an abbreviation alone, and its letters."""
     for at in range(1, len(tokens) - 2):
         if tokens[at].text not in OPENING or tokens[at + 2].text not in CLOSING:
             continue
@@ -179,13 +221,8 @@ def _abbreviated(
         shouted = token.kind is TokenKind.WORD and token.text.isupper()
         if not shouted or len(token.text) not in ABBREVIATION_LETTERS:
             continue
-        if token.norm in words.common or words.names.match(tokens, at + 1) is not None:
-            continue
-        before = next((m for m in mentions.entities if m.last == at and m.id is not None), None)
-        if before is not None and before.kind in NAMED_KINDS and before.id is not None:
-            yield (token.norm,), Named(before.id, before.kind, before.known)
-        elif _has_initials(tokens, at, token.text):
-            yield (token.norm,), Named(f"org:{slug(token.text)}", "org", Known.RECURS)
+        if token.norm not in words.common and words.names.match(tokens, at + 1) is None:
+            yield at, token.text
 
 
 def _aliases(
@@ -233,13 +270,14 @@ def _with_recalled(tokens: Sequence[Token], mentions: Mentions, memory: Memory) 
         if mention.known not in GIVES_WAY
         for index in range(mention.first, mention.last)
     }
+    placed = {m.first: m.last for m in mentions.entities if m.kind in PLACES and m.id is not None}
     found: list[EntityMention] = []
     for index, token in enumerate(tokens):
         names = memory.get(token.norm)
-        if names is None or index in taken or not _is_written_as_name(token):
+        if names is None or not _is_written_as_name(token):
             continue
         best = max((name for name in names if _stands(tokens, index, name)), key=len, default=None)
-        if best is not None and taken.isdisjoint(range(index, index + len(best))):
+        if best is not None and _is_free(index, index + len(best), taken, placed):
             taken.update(range(index, index + len(best)))
             named = names[best]
             found.append(
@@ -253,6 +291,17 @@ def _with_recalled(tokens: Sequence[Token], mentions: Mentions, memory: Memory) 
         if all(mention.last <= new.first or new.last <= mention.first for new in found)
     ]
     return replace(mentions, entities=tuple(sorted([*held, *found], key=lambda m: m.first)))
+
+
+def _is_free(first: int, last: int, taken: set[int], placed: Mapping[int, int]) -> bool:
+    """Whether a name may stand there: on nothing but places that it is longer than."""
+    inside = {
+        index
+        for start, end in placed.items()
+        if first <= start and end <= last and end - start < last - first
+        for index in range(start, end)
+    }
+    return taken.isdisjoint(set(range(first, last)) - inside)
 
 
 def _stands(tokens: Sequence[Token], at: int, name: tuple[str, ...]) -> bool:

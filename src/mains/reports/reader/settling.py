@@ -20,6 +20,8 @@ from mains.reports.reader.named import KINDLESS, PLACES, EntityMention, Known, n
 
 APPOSED_TOKENS_MAX: Final = 7
 STAND_IN_SENTENCES_MAX: Final = 1
+CALLED_TOKENS_MAX: Final = 6
+QUOTES: Final = frozenset('«“"„「')
 TOLD: Final = 3
 APPOSED: Final = 2
 STOOD_FOR: Final = 1
@@ -99,9 +101,27 @@ def _votes(parts: Sequence[Part]) -> Votes:
                 if mention.known is Known.RULE:
                     votes[name_of(mention.id)][mention.kind] += TOLD
                 elif mention.known in KINDLESS:
-                    for kind in _apposed(tokens, mention, words):
+                    for kind in (
+                        *_apposed(tokens, mention, words),
+                        *_called(tokens, mention, words),
+                    ):
                         votes[name_of(mention.id)][kind] += APPOSED
     return votes
+
+
+def _called(tokens: Sequence[Token], mention: EntityMention, words: Lexicon) -> Iterator[str]:
+    """Yield the kind of what the text says is called by the name: "a machine, to be called Xyz"."""
+    at = mention.first
+    while at > 0 and tokens[at - 1].text in QUOTES:
+        at -= 1
+    calling = words.callings.ending_at(tokens, at)
+    if calling is None:
+        return
+    before = tokens[max(0, calling.first - CALLED_TOKENS_MAX) : calling.first]
+    breaks = [index for index, token in enumerate(before) if token.text in ENDS]
+    found = words.kinds.find(before[breaks[-1] + 1 if breaks else 0 :])
+    if found:
+        yield found[-1].payload
 
 
 def _is_thing(kind: str) -> bool:

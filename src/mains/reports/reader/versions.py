@@ -11,9 +11,11 @@ from mains.reports.packs import Token
 VERSION_TOKENS_MAX: Final = 6
 VERSION: Final = re.compile(r"[vVrR]?\d+(?:\.\d+)*[bBmMkK]?|[A-Z]?\d+[A-Za-z]?")
 LETTERED: Final = re.compile(r"[A-Z]\d{1,3}(?:\.\d+)?|\d{1,4}[BM]")
+SITE: Final = re.compile(r"[1-9]")
+GLUED: Final = frozenset("-–%:/")
 YEAR: Final = re.compile(r"20\d\d")
 VARIANTS: Final = frozenset(
-    "Lite Pro Max Mini Air Ultra Flash Turbo Nano Instruct Coder Omni Preview Plus".split()
+    "Lite Pro Max Mini Air Ultra Flash Turbo Nano Instruct Coder Omni Preview Plus Exp".split()
 )
 TIERS: Final = frozenset(
     "Small Medium Large Tiny Lite Pro Max Mini Nano Ultra Turbo Flash Base Chat Coder".split()
@@ -53,6 +55,17 @@ def tier_end(tokens: Sequence[Token], last: int, counting: frozenset[str] = froz
     return end if end > last + 1 else last
 
 
+def is_numbered(tokens: Sequence[Token], at: int, counting: frozenset[str]) -> bool:
+    """Whether a site's name goes on with its number: "Xyz 2 has", but not "Xyz 2 MW"."""
+    if at >= len(tokens) or SITE.fullmatch(tokens[at].text) is None:
+        return False
+    if at + 1 == len(tokens):
+        return True
+    after = tokens[at + 1].text
+    is_glued = tokens[at + 1].start == tokens[at].end
+    return tokens[at + 1].norm not in counting and not (is_glued and after in GLUED)
+
+
 def is_lettered(text: str) -> bool:
     """Whether a word is a version that nothing else looks like: A2, K2, 60B."""
     return LETTERED.fullmatch(text) is not None
@@ -70,7 +83,8 @@ def _version_step(tokens: Sequence[Token], at: int, *, glued: bool, is_behind: b
     """Return how many tokens at `at` go on with a version; 0 where it ends."""
     text = tokens[at].text
     if text == "-" and glued:
-        follows = at + 1 < len(tokens) and VERSION.fullmatch(tokens[at + 1].text)
+        after = tokens[at + 1].text if at + 1 < len(tokens) else ""
+        follows = VERSION.fullmatch(after) or (is_behind and after in VARIANTS)
         return 2 if follows else 0
     if VERSION.fullmatch(text) and _is_version(tokens, at):
         return 1
