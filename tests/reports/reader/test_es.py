@@ -140,7 +140,7 @@ def test_measures(text: str, value: str, measure: str) -> None:
         ),
         ("Perú destinará S/ 45 millones a la IA.", "country:peru", "ai_budget", "45000000"),
         ("Lugo prevé crear 3.500 empleos.", "city:lugo", "jobs_created", "3500"),
-        ("Telefónica sumó 320 GPU H100 en Lugo.", "org:telefonica", "accelerators", "320"),
+        ("Orense sumó 320 GPU H100 en Lugo.", "city:lugo", "accelerators", "320"),
     ],
 )
 def test_what_a_figure_is_of_and_what_it_counts(

@@ -91,7 +91,7 @@ def choose_subject(
                 held[-1].features["taken_as_kind"] = 1.0
     is_first_near = any(_is_like(choice.id, kinds[0]) for choice in held)
     around = _around(scene)
-    held += _holders(scene, first, last, cue, kinds, is_rank=is_rank)
+    held += _holders(scene, first, last, cue, kinds, focus, is_rank=is_rank)
     topics = focus.topics(kinds, scene)
     for choice in held:
         sources = {topic.source for topic in topics if topic.id == choice.id}
@@ -137,6 +137,7 @@ def _holders(
     last: int,
     cue: MeasureCue | None,
     kinds: Sequence[str],
+    focus: Focus,
     *,
     is_rank: bool,
 ) -> list[SubjectChoice]:
@@ -148,6 +149,8 @@ def _holders(
         holder = holders.get(mention.id or "")
         if holder is None or holder in named or holder.partition(":")[0] not in kinds:
             continue
+        if mention.kind in PLACES and not focus.salience(holder):
+            continue  # A place stands for a country that the text speaks of, not for any.
         if mention.kind == "model" and "model" not in kinds:
             continue  # Whose chips a site has says nothing of whose site it is.
         choice = _weigh(scene, first, last, mention, cue, is_rank=is_rank)

@@ -44,6 +44,8 @@ NAMED_COUNT_MIN: Final = 2
 ADJECTIVE_WEIGHT: Final = 0.75
 HOLDER_WEIGHT: Final = 0.5
 """What a place or organisation adds to its country when the document's home is sought."""
+HOME_WEIGHT_MIN: Final = 1.0
+"""One place, named once, tells of no country."""
 SUBJECT_GAP_MAX: Final = 2
 UNSURE: Final = frozenset({Known.ADJECTIVE, Known.LOOKS})
 DATELINE_TOKENS_MAX: Final = 22
@@ -313,7 +315,8 @@ def _home(scenes: Sequence[Scene], kind: str) -> str | None:
                 id_, weight = holders.get(id_), HOLDER_WEIGHT
             if id_ is not None:
                 weights[id_] = weights.get(id_, 0.0) + weight
-    return max(weights, key=lambda id_: weights[id_], default=None)
+    home = max(weights, key=lambda id_: weights[id_], default=None)
+    return home if home is not None and weights[home] >= HOME_WEIGHT_MIN else None
 
 
 def holders_of(pack: Pack) -> dict[str, str]:

@@ -24,6 +24,7 @@ TELLING: Final = frozenset(
     "same_clause seat wider nearer titled".split()
 )
 """Signs of the subject that tell of the whole claim too."""
+TIMELESS: Final = "period_timeless"
 DOUBTFUL: Final = Reason("claim_doubtful", "claims bound in this way have often been wrong")
 
 
@@ -61,9 +62,12 @@ def features_of(draft: Draft) -> Features:
         features[f"family_{rule.family}"] = 1.0
         features["general"] = float(rule.general)
     features[f"modality_{draft.modality.value}"] = 1.0
-    features["dated" if draft.period is not None else "undated"] = 1.0
-    for reason in draft.reasons:
-        features[reason.code] = 1.0
+    codes = {reason.code for reason in draft.reasons}
+    features.update(dict.fromkeys(codes, 1.0))
+    if draft.period is not None:
+        features["dated"] = 1.0
+    elif TIMELESS not in codes:
+        features["undated"] = 1.0
     if draft.is_titled:
         features["titled"] = 1.0
     if (draft.measure or "").startswith("rank_"):
