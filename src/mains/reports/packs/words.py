@@ -44,6 +44,9 @@ class TokenKind(StrEnum):
     PUNCTUATION = "punct"
 
 
+WORDS: Final = (TokenKind.WORD, TokenKind.HAN)
+
+
 @dataclass(frozen=True, slots=True)
 class Token:
     """One token: offsets into the document, its text, normalised form and stem."""
@@ -58,7 +61,7 @@ class Token:
     @property
     def is_word(self) -> bool:
         """Whether it is a word or a character of a script without spaces."""
-        return self.kind in (TokenKind.WORD, TokenKind.HAN)
+        return self.kind in WORDS
 
 
 class Tokenizer:
