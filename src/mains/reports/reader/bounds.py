@@ -189,6 +189,8 @@ def _with_bound(
         bound, last = after[0], max(held.last, after[2])
     if before is not None:
         bound, first = before
+    if (first, last, bound) == (held.first, held.last, held.bound):
+        return held
     return _respan(replace(held, bound=bound), tokens, first, last)
 
 

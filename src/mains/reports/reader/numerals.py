@@ -292,6 +292,8 @@ class _Reader:
         token = self._tokens[index]
         if token.kind is TokenKind.PUNCTUATION or token.kind is TokenKind.CURRENCY:
             return None
+        if token.kind is not TokenKind.NUMBER and self.item(index) is None:
+            return None
         positional = self._positional(index)
         if positional is not None:
             return positional
