@@ -83,7 +83,7 @@ _Atom = tuple[str, str]
 _Filled = tuple[tuple[str, int, int], ...]
 _End = tuple[int, int, _Filled]
 """Where a phrase ends, which one it is, and what fills its slots."""
-NO_SLOTS: Final[Mapping[str, _Node]] = {}
+NO_NODES: Final[Mapping[str, _Node]] = {}
 
 
 class PhraseMatcher(Generic[Payload]):
@@ -92,8 +92,8 @@ class PhraseMatcher(Generic[Payload]):
     def __init__(self, phrases: Iterable[tuple[str, Payload]], tokenizer: Tokenizer) -> None:
         self._root = _Node()
         self._payloads: list[Payload] = []
-        self._first: dict[str, tuple[_Node, ...]] = {}
-        """By a token's form: where the root leads; its stem and kind follow from the form."""
+        self._known: dict[str, tuple[_Node, ...]] = {}
+        """By a token's form: where parts of it lead from the root."""
         self._barren: set[str] = set()
         """Those of these forms that lead nowhere."""
         for phrase, payload in phrases:
@@ -101,7 +101,10 @@ class PhraseMatcher(Generic[Payload]):
             self._payloads.append(payload)
             for atoms in _expand(phrase, tokenizer):
                 self._add(atoms, order, tokenizer)
-        self._slots = self._root.rare.slots if self._root.rare is not None else NO_SLOTS
+        rare = self._root.rare or _Rare()
+        self._slots = rare.slots
+        self._has_parts = bool(rare.prefixes or rare.suffixes)
+        """Whether a part of a word may begin a phrase, which takes longer to tell."""
 
     def __bool__(self) -> bool:
         return bool(self._payloads)
@@ -139,9 +142,7 @@ class PhraseMatcher(Generic[Payload]):
     ) -> list[Match[Payload]]:
         """Return the longest match at each place, left to right; by default without overlaps."""
         found: list[Match[Payload]] = []
-        end, barren, held = 0, self._barren, slots or {}
-        # Most tokens begin no phrase, which is what makes a reader fast.
-        places = [index for index, token in enumerate(tokens) if token.norm not in barren]
+        end, held, places = 0, slots or {}, self._places(tokens)
         if slots and self._slots:
             filled = {index for name in self._slots for index in slots.get(name, ())}
             places = sorted(filled.union(places))
@@ -154,14 +155,29 @@ class PhraseMatcher(Generic[Payload]):
                 end = index if overlapping else match.last
         return found
 
-    def _starts(self, token: Token) -> tuple[_Node, ...]:
-        """Return the nodes that the token leads to from the root; kept, as words come again."""
-        starts = self._first.get(token.norm)
+    def _places(self, tokens: Sequence[Token]) -> list[int]:
+        """Return where a phrase may begin: at few tokens, which is what makes a reader fast."""
+        if self._has_parts:
+            barren = self._barren
+            return [index for index, token in enumerate(tokens) if token.norm not in barren]
+        norms, stems = self._root.norms or NO_NODES, self._root.stems or NO_NODES
+        return [
+            index
+            for index, token in enumerate(tokens)
+            if token.stem in stems or token.norm in norms
+        ]
+
+    def _starts(self, token: Token) -> Sequence[_Node]:
+        """Return the nodes that the token leads to from the root."""
+        if not self._has_parts:
+            return _steps(self._root, token)
+        starts = self._known.get(token.norm)
         if starts is None:
-            if len(self._first) >= STARTS_MAX:
-                self._first.clear()
+            if len(self._known) >= STARTS_MAX:
+                self._known.clear()
                 self._barren.clear()
-            starts = self._first[token.norm] = tuple(_steps(self._root, token))
+            # Kept, as words come again; stem and kind follow from the form.
+            starts = self._known[token.norm] = tuple(_steps(self._root, token))
             if not starts:
                 self._barren.add(token.norm)
         return starts
