@@ -137,11 +137,12 @@ def measure_rules(folder: Path = DATA) -> Mapping[str, MeasureRule]:
 @cache
 def entities(folder: Path = DATA) -> tuple[Entity, ...]:
     """Return the things named in `entities/*.yaml`, in the order of files and lines."""
-    found: list[Entity] = []
     adapter = TypeAdapter(list[Entity])
-    for path in sorted((folder / "entities").glob("*.yaml")):
-        found.extend(_check(path, adapter, _mappings(path) or _yaml(path) or []))
-    return tuple(found)
+    return tuple(
+        entity
+        for path in sorted((folder / "entities").glob("*.yaml"))
+        for entity in _check(path, adapter, _mappings(path) or _yaml(path) or [])
+    )
 
 
 def _mappings(path: Path) -> list[object] | None:

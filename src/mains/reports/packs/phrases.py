@@ -264,9 +264,11 @@ def _may_go_on(node: _Node, tokens: Sequence[Token], at: int) -> bool:
 
 def _steps(node: _Node, token: Token) -> Sequence[_Node]:
     """Return where the token leads to."""
-    by_norm = node.norms.get(token.norm) if node.norms is not None else None
-    by_stem = node.stems.get(token.stem) if node.stems is not None else None
-    held = [following for following in (by_norm, by_stem) if following is not None]
+    held: list[_Node] = []
+    if node.norms is not None and (following := node.norms.get(token.norm)) is not None:
+        held.append(following)
+    if node.stems is not None and (following := node.stems.get(token.stem)) is not None:
+        held.append(following)
     return held if node.rare is None else _rare_steps(node.rare, token, held)
 
 

@@ -191,13 +191,8 @@ def _with_bound(
         bound, first = before
     if (first, last, bound) == (held.first, held.last, held.bound):
         return held
-    return _respan(replace(held, bound=bound), tokens, first, last)
-
-
-def _respan(held: Quantity, tokens: Sequence[Token], first: int, last: int) -> Quantity:
-    return replace(
-        held, first=first, last=last, start=tokens[first].start, end=tokens[last - 1].end
-    )
+    start, end = tokens[first].start, tokens[last - 1].end
+    return replace(held, bound=bound, first=first, last=last, start=start, end=end)
 
 
 def ranged(found: Sequence[Quantity], tokens: Sequence[Token], pack: Pack) -> list[Quantity]:

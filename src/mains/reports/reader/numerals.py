@@ -71,13 +71,17 @@ class Style:
 
 def style_of(pack: Pack, text: str = "") -> Style:
     """Return the separators of the language; where it is regional, as the document uses them."""
+    style = pack.derive(_usual_style)
+    if pack.grammar.separators.regional and text and _swapped(text, style):
+        return Style(frozenset("."), (style.group - {"."}) | {","})
+    return style
+
+
+def _usual_style(pack: Pack) -> Style:
     own = pack.grammar.separators
     decimal = {get_decimal_symbol(pack.locale), *own.decimal}
     group = {get_group_symbol(pack.locale), *own.group, *SPACES, "'", "’"}
-    style = Style(frozenset(decimal), frozenset(group - decimal))
-    if own.regional and text and _swapped(text, style):
-        return Style(frozenset("."), (style.group - {"."}) | {","})
-    return style
+    return Style(frozenset(decimal), frozenset(group - decimal))
 
 
 @lru_cache(maxsize=64)
