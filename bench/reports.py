@@ -21,6 +21,7 @@ from bench.common import Figure, Spread, report
 from mains.daemon import reading_crew
 from mains.daemon.reading_documents import Outcome
 from mains.daemon.reading_sources import Source
+from mains.reports.collecting import collect_rarely
 from mains.reports.documents import open_document
 from mains.reports.reader.reader import read
 
@@ -38,6 +39,7 @@ def main() -> None:
 
 def speed() -> None:
     """Measure one core, then the batch with all processors and its memory."""
+    collect_rarely()  # As the processes of the batch do.
     _read_article(next(articles(1)))
     for content in articles(A_ROUND):  # Every language's pack and models are loaded now.
         _read_article(content)

@@ -22,6 +22,7 @@ from typing import Final
 from mains.daemon.reading_documents import Outcome, failed, read_source
 from mains.daemon.reading_sources import Source
 from mains.errors import DocumentTooSlow, ReadingFailed
+from mains.reports.collecting import collect_rarely
 
 DOCUMENTS_PER_PROCESS: Final = 1_000
 MEMORY_BYTES_MAX: Final = 4 * 2**30
@@ -163,6 +164,7 @@ def _start(context: SpawnContext) -> tuple[SpawnProcess, Connection]:
 def _work(line: Connection) -> None:
     """Read what comes, until nothing more can come."""
     os.setsid()
+    collect_rarely()
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES_MAX, MEMORY_BYTES_MAX))
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:

@@ -23,6 +23,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 import orjson
 
 from mains.errors import DocumentTooLarge, MainsError, ReadingFailed
+from mains.reports.collecting import collect_rarely
 from mains.reports.reading_pool import FETCHED, OPENED, WRITTEN
 from mains.reports.resemblance import bands, signature
 from mains.reports.values import BlockKind, Claim, Reading, Relation
@@ -48,6 +49,7 @@ _REPLACED: Final = "\N{REPLACEMENT CHARACTER}"
 def main() -> None:
     """Answer requests until the input ends."""
     answers = _own_output()
+    collect_rarely()
     os.nice(NICE)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES_MAX, MEMORY_BYTES_MAX))
     for line in _requests():

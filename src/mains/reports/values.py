@@ -173,4 +173,6 @@ def identify(document_sha256: str, *parts: object) -> str:
 
 def with_pairs(claims: Sequence[Claim], pairs: dict[str, str]) -> tuple[Claim, ...]:
     """Return the claims, each naming the claim that `pairs` gives for its id."""
-    return tuple(replace(claim, pair=pairs.get(claim.id, claim.pair)) for claim in claims)
+    return tuple(
+        replace(claim, pair=pairs[claim.id]) if claim.id in pairs else claim for claim in claims
+    )

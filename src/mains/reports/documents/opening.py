@@ -12,7 +12,6 @@ from mains.reports import limits
 from mains.reports.documents.dates import dateline
 from mains.reports.documents.decoding import decode
 from mains.reports.documents.document import Block, Document
-from mains.reports.documents.html import meta_charset, read_page
 from mains.reports.documents.languages import block_languages
 from mains.reports.documents.lines import Hint, Line, check_count, text_lines
 from mains.reports.documents.parts import parts, quoted_headline
@@ -72,6 +71,9 @@ def _from_text(content: bytes, media_type: str | None) -> _Opened:
 
 
 def _from_html(content: bytes, media_type: str | None) -> _Opened:
+    # Imported with the first page: what reads HTML takes a while to load.
+    from mains.reports.documents.html import meta_charset, read_page
+
     declared = declared_encoding(media_type) or meta_charset(content)
     markup, notes = decode(content, declared=declared)
     page = read_page(markup)

@@ -6,6 +6,7 @@ only what CLDR knows of it, or CLDR's root: figures still get spans and values.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -31,6 +32,7 @@ from mains.reports.packs.words import Tokenizer
 
 DATA: Final = Path(__file__).parent / "data"
 UNDETERMINED: Final = "und"
+QUOTED_OR_KEY: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[\w-]+(?=:)')
 
 Made = TypeVar("Made")
 Model = TypeVar("Model", bound=BaseModel)
@@ -135,10 +137,32 @@ def measure_rules(folder: Path = DATA) -> Mapping[str, MeasureRule]:
 @cache
 def entities(folder: Path = DATA) -> tuple[Entity, ...]:
     """Return the things named in `entities/*.yaml`, in the order of files and lines."""
-    found: list[Entity] = []
-    for path in sorted((folder / "entities").glob("*.yaml")):
-        found.extend(_check(path, TypeAdapter(list[Entity]), _yaml(path) or []))
-    return tuple(found)
+    adapter = TypeAdapter(list[Entity])
+    return tuple(
+        entity
+        for path in sorted((folder / "entities").glob("*.yaml"))
+        for entity in _check(path, adapter, _mappings(path) or _yaml(path) or [])
+    )
+
+
+def _mappings(path: Path) -> list[object] | None:
+    """Return a list that has a mapping a line, its words in quotes; None where it is other YAML.
+
+    Such a line is JSON but for its keys, and JSON is read in a tenth of the time.
+    """
+    lines = [line for line in path.read_text("utf-8").splitlines() if line[:1] not in ("", "#")]
+    if not all(line.startswith("- {") for line in lines):
+        return None
+    joined = ",".join(line.removeprefix("- ") for line in lines)
+    try:
+        read: list[object] = json.loads(f"[{QUOTED_OR_KEY.sub(_in_quotes, joined)}]")
+    except json.JSONDecodeError:
+        return None
+    return read
+
+
+def _in_quotes(part: re.Match[str]) -> str:
+    return part[0] if part[0].startswith('"') else f'"{part[0]}"'
 
 
 @cache

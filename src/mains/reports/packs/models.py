@@ -18,9 +18,7 @@ Phrases = tuple[str, ...]
 class Closed(BaseModel):
     """A mapping that refuses a key that it does not know."""
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, use_attribute_docstrings=True, populate_by_name=True
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
 class Separators(Closed):

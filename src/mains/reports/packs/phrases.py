@@ -56,22 +56,34 @@ class Match(Generic[Payload]):
 
 @dataclass(slots=True)
 class _Node:
-    norms: dict[str, _Node] = field(default_factory=dict)
-    stems: dict[str, _Node] = field(default_factory=dict)
+    """Where a phrase has come to; packs have many, so that what few need is made when needed."""
+
+    norms: dict[str, _Node] | None = None
+    stems: dict[str, _Node] | None = None
+    rare: _Rare | None = None
+    final: int | None = None
+    is_leaf: bool = True
+    """Nothing goes on from here."""
+
+
+@dataclass(slots=True)
+class _Rare:
+    """How a phrase goes on other than by a word."""
+
     prefixes: dict[str, _Node] = field(default_factory=dict)
     prefix_lengths: tuple[int, ...] = ()
     suffixes: dict[str, _Node] = field(default_factory=dict)
     suffix_lengths: tuple[int, ...] = ()
     slots: dict[str, _Node] = field(default_factory=dict)
     gap: _Node | None = None
-    final: int | None = None
-    is_leaf: bool = True
-    """Nothing goes on from here."""
 
 
 _Atom = tuple[str, str]
 """Kind (word, exact, prefix, suffix, slot, gap) and text."""
 _Filled = tuple[tuple[str, int, int], ...]
+_End = tuple[int, int, _Filled]
+"""Where a phrase ends, which one it is, and what fills its slots."""
+NO_NODES: Final[Mapping[str, _Node]] = {}
 
 
 class PhraseMatcher(Generic[Payload]):
@@ -80,13 +92,19 @@ class PhraseMatcher(Generic[Payload]):
     def __init__(self, phrases: Iterable[tuple[str, Payload]], tokenizer: Tokenizer) -> None:
         self._root = _Node()
         self._payloads: list[Payload] = []
-        self._first: dict[str, tuple[_Node, ...]] = {}
-        """By a token's form: where the root leads; its stem and kind follow from the form."""
+        self._known: dict[str, tuple[_Node, ...]] = {}
+        """By a token's form: where parts of it lead from the root."""
+        self._barren: set[str] = set()
+        """Those of these forms that lead nowhere."""
         for phrase, payload in phrases:
             order = len(self._payloads)
             self._payloads.append(payload)
             for atoms in _expand(phrase, tokenizer):
                 self._add(atoms, order, tokenizer)
+        rare = self._root.rare or _Rare()
+        self._slots = rare.slots
+        self._has_parts = bool(rare.prefixes or rare.suffixes)
+        """Whether a part of a word may begin a phrase, which takes longer to tell."""
 
     def __bool__(self) -> bool:
         return bool(self._payloads)
@@ -110,7 +128,7 @@ class PhraseMatcher(Generic[Payload]):
             starts = self._starts(tokens[index])
             if not starts and (slots is None or not self._is_filled(index, slots)):
                 continue
-            for found, order, filled in self._walk(tokens, index, slots or {}, starts):
+            for found, order, filled in self._ends(tokens, index, slots or {}, starts):
                 if found == last:
                     return Match(index, last, self._payloads[order], order, filled)
         return None
@@ -124,112 +142,145 @@ class PhraseMatcher(Generic[Payload]):
     ) -> list[Match[Payload]]:
         """Return the longest match at each place, left to right; by default without overlaps."""
         found: list[Match[Payload]] = []
-        known, end, held = self._first.get, 0, slots or {}
-        filled = {index for name in self._root.slots for index in held.get(name, ())}
-        for index, token in enumerate(tokens):
-            # Most tokens end the search here, which is what makes a reader fast.
-            starts = known(token.norm)
-            if starts is None:
-                starts = self._starts(token)
-            if not starts and (not filled or index not in filled):
-                continue
+        end, held, places = 0, slots or {}, self._places(tokens)
+        if slots and self._slots:
+            filled = {index for name in self._slots for index in slots.get(name, ())}
+            places = sorted(filled.union(places))
+        for index in places:
             if index < end:
                 continue
-            match = self._longest(tokens, index, held, starts)
+            match = self._longest(tokens, index, held, self._starts(tokens[index]))
             if match is not None:
                 found.append(match)
                 end = index if overlapping else match.last
         return found
 
-    def _starts(self, token: Token) -> tuple[_Node, ...]:
-        """Return the nodes that the token leads to from the root; kept, as words come again."""
-        starts = self._first.get(token.norm)
+    def _places(self, tokens: Sequence[Token]) -> list[int]:
+        """Return where a phrase may begin: at few tokens, which is what makes a reader fast."""
+        if self._has_parts:
+            barren = self._barren
+            return [index for index, token in enumerate(tokens) if token.norm not in barren]
+        norms, stems = self._root.norms or NO_NODES, self._root.stems or NO_NODES
+        return [
+            index
+            for index, token in enumerate(tokens)
+            if token.stem in stems or token.norm in norms
+        ]
+
+    def _starts(self, token: Token) -> Sequence[_Node]:
+        """Return the nodes that the token leads to from the root."""
+        if not self._has_parts:
+            return _steps(self._root, token)
+        starts = self._known.get(token.norm)
         if starts is None:
-            if len(self._first) >= STARTS_MAX:
-                self._first.clear()
-            starts = self._first[token.norm] = tuple(_steps(self._root, token))
+            if len(self._known) >= STARTS_MAX:
+                self._known.clear()
+                self._barren.clear()
+            # Kept, as words come again; stem and kind follow from the form.
+            starts = self._known[token.norm] = tuple(_steps(self._root, token))
+            if not starts:
+                self._barren.add(token.norm)
         return starts
 
     def _is_filled(self, index: int, slots: Slots) -> bool:
-        return any(index in slots.get(name, ()) for name in self._root.slots)
+        return any(index in slots.get(name, ()) for name in self._slots)
 
     def _longest(
         self, tokens: Sequence[Token], index: int, slots: Slots, starts: Sequence[_Node]
     ) -> Match[Payload] | None:
-        if len(starts) == 1 and not self._root.slots:
-            (node,) = starts
+        if len(starts) == 1 and not (slots and self._slots):
+            node = starts[0]
             if node.is_leaf and node.final is not None:
                 return Match(index, index + 1, self._payloads[node.final], node.final)
-        best: tuple[int, int, _Filled] | None = None
-        for last, order, filled in self._walk(tokens, index, slots, starts):
-            if best is None or last > best[0] or (last == best[0] and order < best[1]):
-                best = (last, order, filled)
-        if best is None:
+            if node.final is None and not _may_go_on(node, tokens, index + 1):
+                return None
+        ends = self._ends(tokens, index, slots, starts)
+        if not ends:
             return None
-        return Match(index, best[0], self._payloads[best[1]], best[1], best[2])
+        last, order, filled = min(ends, key=_longest_first)
+        return Match(index, last, self._payloads[order], order, filled)
 
     def _add(self, atoms: Sequence[_Atom], order: int, tokenizer: Tokenizer) -> None:
         node = self._root
         for index, (kind, text) in enumerate(atoms):
-            node.is_leaf = False
-            if kind == "gap":
-                if index in (0, len(atoms) - 1):
-                    raise PhraseError("a gap must stand between two words")
-                node.gap = node.gap or _Node()
-                node = node.gap
-            elif kind == "prefix":
-                norm = tokenizer.normalise(text)
-                node = _prefix(node, norm)
-            elif kind == "suffix":
-                node = _suffix(node, tokenizer.stem(text))
-            elif kind == "slot":
-                node = node.slots.setdefault(text, _Node())
-            else:
-                # One node serves norm and stem, so that a phrase stays one path.
-                norm = tokenizer.normalise(text)
-                node = _word(node, norm, None if kind == "exact" else tokenizer.stem(text))
+            if kind == "gap" and index in (0, len(atoms) - 1):
+                raise PhraseError("a gap must stand between two words")
+            node = _grown(node, kind, text, tokenizer)
         if node is self._root:
             raise PhraseError("an empty phrase matches everything")
         node.final = order if node.final is None else min(node.final, order)
 
-    def _walk(
+    def _ends(
         self, tokens: Sequence[Token], index: int, slots: Slots, starts: Sequence[_Node]
-    ) -> Iterator[tuple[int, int, _Filled]]:
+    ) -> list[_End]:
+        """Return where the phrases that begin at `index` end."""
         size = len(tokens)
+        ends: list[_End] = []
         pending: list[tuple[_Node, int, _Filled]] = [(node, index + 1, ()) for node in starts]
-        for name, following in self._root.slots.items():
-            end = slots.get(name, {}).get(index)
-            if end is not None:
-                pending.append((following, end, ((name, index, end),)))
+        if slots and self._slots:
+            pending += _filled(self._slots, index, (), slots)
         while pending:
             node, at, filled = pending.pop()
             if node.final is not None:
-                yield at, node.final, filled
-            if at >= size or node.is_leaf:
+                ends.append((at, node.final, filled))
+            if node.is_leaf or at >= size:
                 continue
             for following in _steps(node, tokens[at]):
                 pending.append((following, at + 1, filled))
-            for name, following in node.slots.items():
-                end = slots.get(name, {}).get(at)
-                if end is not None:
-                    pending.append((following, end, (*filled, (name, at, end))))
-            if node.gap is not None:
-                pending.extend((node.gap, to, filled) for to in _gap_ends(tokens, at))
+            if node.rare is not None:
+                if slots:
+                    pending += _filled(node.rare.slots, at, filled, slots)
+                if node.rare.gap is not None:
+                    gap = node.rare.gap
+                    pending.extend((gap, to, filled) for to in _gap_ends(tokens, at))
+        return ends
 
 
-def _steps(node: _Node, token: Token) -> list[_Node]:
-    norm = token.norm
+def _longest_first(end: _End) -> tuple[int, int]:
+    return -end[0], end[1]
+
+
+def _filled(
+    following: Mapping[str, _Node], at: int, filled: _Filled, slots: Slots
+) -> Iterator[tuple[_Node, int, _Filled]]:
+    """Yield where the slots that something fills at a token lead."""
+    for name, node in following.items():
+        end = slots.get(name, {}).get(at)
+        if end is not None:
+            yield node, end, (*filled, (name, at, end))
+
+
+def _may_go_on(node: _Node, tokens: Sequence[Token], at: int) -> bool:
+    """Whether the token may lead on; nearly all phrases end at their second word."""
+    if node.rare is not None:
+        return True
+    if at >= len(tokens):
+        return False
+    token = tokens[at]
+    return (node.stems is not None and token.stem in node.stems) or (
+        node.norms is not None and token.norm in node.norms
+    )
+
+
+def _steps(node: _Node, token: Token) -> Sequence[_Node]:
+    """Return where the token leads to."""
     held: list[_Node] = []
-    if (following := node.norms.get(norm)) is not None:
+    if node.norms is not None and (following := node.norms.get(token.norm)) is not None:
         held.append(following)
-    if node.stems and (following := node.stems.get(token.stem)) is not None:
+    if node.stems is not None and (following := node.stems.get(token.stem)) is not None:
         held.append(following)
-    for length in node.prefix_lengths:
-        if (following := node.prefixes.get(norm[:length])) is not None:
+    return held if node.rare is None else _rare_steps(node.rare, token, held)
+
+
+def _rare_steps(rare: _Rare, token: Token, held: list[_Node]) -> Sequence[_Node]:
+    norm, is_listed = token.norm, bool(held)
+    for length in rare.prefix_lengths:
+        if (following := rare.prefixes.get(norm[:length])) is not None:
             held.append(following)
+            is_listed = True
     # A word that is listed as such is no compound: plafond is no fonds.
-    for length in () if held else node.suffix_lengths:
-        if (following := node.suffixes.get(token.stem[-length:])) is not None:
+    for length in () if is_listed else rare.suffix_lengths:
+        if (following := rare.suffixes.get(token.stem[-length:])) is not None:
             held.append(following)
     return held
 
@@ -242,23 +293,34 @@ def _gap_ends(tokens: Sequence[Token], at: int) -> Iterator[int]:
         yield at + step + 1
 
 
-def _word(node: _Node, norm: str, stem: str | None) -> _Node:
-    if stem is None:
-        return node.norms.setdefault(norm, _Node())
-    # An exact form goes first; the stem's node is shared by all forms of the word.
-    return node.stems.setdefault(stem, _Node())
+def _grown(node: _Node, kind: str, text: str, tokenizer: Tokenizer) -> _Node:
+    """Return the node that an atom leads to, made where there is none."""
+    node.is_leaf = False
+    if kind == "word":
+        # All forms of the word share its stem's node, so that a phrase stays one path.
+        node.stems = node.stems if node.stems is not None else {}
+        return node.stems.setdefault(tokenizer.stem(text), _Node())
+    if kind == "exact":
+        node.norms = node.norms if node.norms is not None else {}
+        return node.norms.setdefault(tokenizer.normalise(text), _Node())
+    rare = node.rare = node.rare or _Rare()
+    if kind == "gap":
+        rare.gap = rare.gap or _Node()
+        return rare.gap
+    if kind == "slot":
+        return rare.slots.setdefault(text, _Node())
+    if kind == "prefix":
+        norm = tokenizer.normalise(text)
+        rare.prefix_lengths = _with_length(rare.prefix_lengths, norm)
+        return rare.prefixes.setdefault(norm, _Node())
+    stem = tokenizer.stem(text)
+    rare.suffix_lengths = _with_length(rare.suffix_lengths, stem)
+    return rare.suffixes.setdefault(stem, _Node())
 
 
-def _prefix(node: _Node, norm: str) -> _Node:
-    if len(norm) not in node.prefix_lengths:
-        node.prefix_lengths = tuple(sorted({len(norm), *node.prefix_lengths}, reverse=True))
-    return node.prefixes.setdefault(norm, _Node())
-
-
-def _suffix(node: _Node, stem: str) -> _Node:
-    if len(stem) not in node.suffix_lengths:
-        node.suffix_lengths = tuple(sorted({len(stem), *node.suffix_lengths}, reverse=True))
-    return node.suffixes.setdefault(stem, _Node())
+def _with_length(lengths: tuple[int, ...], text: str) -> tuple[int, ...]:
+    """Return the lengths with that of the text, the longest first."""
+    return tuple(sorted({*lengths, len(text)}, reverse=True))
 
 
 def _expand(phrase: str, tokenizer: Tokenizer) -> list[tuple[_Atom, ...]]:

@@ -28,6 +28,7 @@ UNSPACED: Final = (
     "\u3005-\u3007\u3021-\u3029\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
     "\U00020000-\U0003134f\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
 )
+IS_UNSPACED: Final = re.compile(f"[{UNSPACED}]")
 HARD_SPACES: Final = "\u00a0\u2009\u202f"
 APOSTROPHES: Final = "'’ʼ"
 FRACTIONS: Final = "\u00bc-\u00be\u2150-\u215e"
@@ -44,6 +45,9 @@ class TokenKind(StrEnum):
     PUNCTUATION = "punct"
 
 
+WORDS: Final = (TokenKind.WORD, TokenKind.HAN)
+
+
 @dataclass(frozen=True, slots=True)
 class Token:
     """One token: offsets into the document, its text, normalised form and stem."""
@@ -58,7 +62,7 @@ class Token:
     @property
     def is_word(self) -> bool:
         """Whether it is a word or a character of a script without spaces."""
-        return self.kind in (TokenKind.WORD, TokenKind.HAN)
+        return self.kind in WORDS
 
 
 class Tokenizer:
@@ -100,6 +104,8 @@ class Tokenizer:
 
     def pieces(self, text: str) -> list[tuple[str, TokenKind]]:
         """Return text and kind of each token; no stems are made, which take most of the time."""
+        if text.isascii() and text.isalpha():
+            return [(text, TokenKind.WORD)]
         return [(word, _kind(word)) for word in self._pattern.findall(text)]
 
     def stem(self, word: str) -> str:
@@ -177,12 +183,14 @@ def _pattern(
 
 def _kind(word: str) -> TokenKind:
     first = word[0]
+    if first.isascii() and first.isalpha():
+        return TokenKind.WORD
     category = unicodedata.category(first)
     if category == "Nd" or (category == "No" and len(word) == 1):
         return TokenKind.NUMBER
     if category == "Sc":
         return TokenKind.CURRENCY
-    if re.match(f"[{UNSPACED}]", first):
+    if IS_UNSPACED.match(first):
         return TokenKind.HAN
     if category[0] == "L" or (len(word) > 1 and first in APOSTROPHES):
         return TokenKind.WORD

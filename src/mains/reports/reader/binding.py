@@ -112,8 +112,7 @@ class Binder:
             return replace(self._neutral(scene, quantity, NOTHING), weighed=weighed)
         if measure is not None:
             self.context.remember(unit_of(quantity), measure.measure)
-        subject = self._subject(scene, quantity, measure)
-        return replace(self._made(scene, quantity, measure, subject), weighed=weighed)
+        return self._made(scene, quantity, weighed, self._subject(scene, quantity, measure))
 
     def _weighed(self, scene: Scene, quantity: Quantity, drafts: Sequence[Draft]) -> Weighed:
         """Return the measures that the figure may be of, the likeliest first."""
@@ -181,9 +180,10 @@ class Binder:
         self,
         scene: Scene,
         quantity: Quantity,
-        measure: MeasureChoice | None,
+        weighed: Weighed,
         subject: SubjectChoice | None,
     ) -> Draft:
+        measure = weighed.choice
         reasons = [*_measure_reasons(measure), *subject_reasons(subject)]
         clear = measure is not None and measure.is_clear
         accepted = clear and subject is not None and subject.is_clear
@@ -208,6 +208,7 @@ class Binder:
             cue=measure.cue if measure else None,
             choice=subject,
             measured=measure,
+            weighed=weighed,
         )
 
     def _ranks(self, scene: Scene, drafts: Sequence[Draft]) -> list[Draft]:

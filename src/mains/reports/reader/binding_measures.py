@@ -200,9 +200,14 @@ def _is_end(scene: Scene, quantity: Quantity, cue: MeasureCue) -> bool:
 def _defaults(scene: Scene, quantity: Quantity) -> Iterator[MeasureChoice]:
     """Yield the measures that the unit alone means: a factor is a growth."""
     classes = unit_classes(quantity)
-    for measure, rule in scene.pack.rules.items():
-        if classes & set(rule.default):
+    for measure, units in scene.pack.derive(_default_units).items():
+        if classes & units:
             yield MeasureChoice(measure, DEFAULT_SCORES.get(quantity.kind, 2.0), "unit", None)
+
+
+def _default_units(pack: Pack) -> dict[str, frozenset[str]]:
+    """Return the few measures that a unit alone may mean, with these units."""
+    return {name: frozenset(rule.default) for name, rule in pack.rules.items() if rule.default}
 
 
 def _slot(

@@ -125,7 +125,7 @@ def _best(held: Sequence[SubjectChoice], first_kind: str) -> SubjectChoice:
     for choice in held:
         id_, score = _as_kind(choice.id, first_kind), total(choice.features, weighing)
         if id_ not in best or score > best[id_].score:
-            best[id_] = replace(choice, id=id_, score=score)
+            best[id_] = SubjectChoice(id_, score, choice.slot, choice.mention, choice.features)
     ranked = sorted(best.values(), key=lambda choice: -choice.score)
     certainty = shares([choice.score for choice in ranked])[0]
     return replace(ranked[0], certainty=certainty, rivals=tuple(ranked))

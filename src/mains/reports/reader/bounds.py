@@ -190,13 +190,10 @@ def _with_bound(
         bound, last = after[0], max(held.last, after[2])
     if before is not None:
         bound, first = before
-    return _respan(replace(held, bound=bound), tokens, first, last)
-
-
-def _respan(held: Quantity, tokens: Sequence[Token], first: int, last: int) -> Quantity:
-    return replace(
-        held, first=first, last=last, start=tokens[first].start, end=tokens[last - 1].end
-    )
+    if (first, last, bound) == (held.first, held.last, held.bound):
+        return held
+    start, end = tokens[first].start, tokens[last - 1].end
+    return replace(held, bound=bound, first=first, last=last, start=start, end=end)
 
 
 def ranged(found: Sequence[Quantity], tokens: Sequence[Token], pack: Pack) -> list[Quantity]:

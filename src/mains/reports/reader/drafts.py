@@ -93,6 +93,7 @@ class Draft:
         cue: MeasureCue | None = None,
         choice: SubjectChoice | None = None,
         measured: MeasureChoice | None = None,
+        weighed: Weighed | None = None,
     ) -> Draft:
         """Return a claim to be of a quantity; a bare number counts."""
         return cls(
@@ -115,6 +116,7 @@ class Draft:
             cue=cue,
             choice=choice,
             measured=measured,
+            weighed=weighed,
         )
 
     @classmethod

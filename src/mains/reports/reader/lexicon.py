@@ -13,6 +13,7 @@ from itertools import chain
 
 from mains.reports.packs import Pack, PhraseMatcher
 from mains.reports.packs.models import Phrases
+from mains.reports.packs.words import WORDS
 from mains.reports.reader.named import PLACES
 from mains.reports.reader.romanising import HAN, Spelling
 from mains.reports.values import Modality
@@ -229,10 +230,10 @@ def _counting(pack: Pack) -> frozenset[str]:
 
 def _stems(pack: Pack) -> Iterator[str]:
     held = (pack.grammar.model_dump(), pack.measures.model_dump(), pack.names.model_dump())
-    for phrase in _strings(held):
-        for token in pack.tokenizer.tokens(phrase):
-            if token.is_word and not phrase[0].isupper():
-                yield token.stem
+    for phrase in {phrase for phrase in _strings(held) if not phrase[:1].isupper()}:
+        for text, kind in pack.tokenizer.pieces(phrase):
+            if kind in WORDS:
+                yield pack.tokenizer.stem(text)
 
 
 def _strings(held: object) -> Iterator[str]:
@@ -375,4 +376,4 @@ def _together(pack: Pack, pairs: Iterable[tuple[str, object]]) -> PhraseMatcher:
 def _key(pack: Pack, phrase: str) -> str:
     if set(phrase) & NOTATION:
         return phrase
-    return " ".join(token.stem for token in pack.tokenizer.tokens(phrase))
+    return " ".join(pack.tokenizer.stem(text) for text, _ in pack.tokenizer.pieces(phrase))

@@ -7,7 +7,6 @@ the figure's unit are weighed together, and so is that the number only qualifies
 
 from __future__ import annotations
 
-import heapq
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -21,6 +20,7 @@ from mains.reports.reader.scene import Scene
 from mains.reports.reader.weights import (
     ANY_LANGUAGE,
     Features,
+    lean,
     leanings,
     shares,
     total,
@@ -109,10 +109,10 @@ def weigh(
     for name in names:
         if (fit := _fit(scene.pack, name, quantity)) is not None:
             named.setdefault(name, {})[fit] = 1.0
-    lean = leanings(MEASURE, ANY_LANGUAGE, own, base=context.lean)
-    lean = leanings(MEASURE, scene.pack.code, words, base=lean)
-    held = weights().measure
-    totals = [lean.get(name, 0.0) + total(named.get(name, {}), held) for name in names]
+    gained, held = {name: context.lean.get(name, 0.0) for name in names}, weights().measure
+    lean(gained, MEASURE, ANY_LANGUAGE, own)
+    lean(gained, MEASURE, scene.pack.code, words)
+    totals = [gained[name] + (total(named[name], held) if name in named else 0.0) for name in names]
     signs = {**context.signs, **own}
     chosen = _chosen(names, totals, choices, pack_knows=bool(scene.pack.measures.measures))
     return Weighed(signs, words, names, named, chosen)
@@ -144,7 +144,9 @@ def _chosen(
     """
     if len(names) < 2 or not pack_knows:
         return None
-    (likelihood, name), (second, rival) = heapq.nlargest(2, zip(shares(totals), names, strict=True))
+    likely = dict(zip(names, shares(totals), strict=True))
+    ranked = sorted(zip(likely.values(), names, strict=True), reverse=True)
+    (likelihood, name), (second, rival) = ranked[:2]
     is_named = any(choice.slot in STATING for choice in choices)
     if name == NOTHING and (is_named or likelihood < NOTHING_MIN):
         likelihood, name, rival = second, rival, NOTHING
@@ -152,7 +154,6 @@ def _chosen(
     if choice is None and likelihood < GUESS_MIN and name != NOTHING:
         if not choices:
             return None
-        likely = dict(zip(names, shares(totals), strict=True))
         choice = max(choices, key=lambda one: likely.get(one.measure, 0.0))
         rival, likelihood = name, likely.get(choice.measure, 0.0)
     held = choice or MeasureChoice(name, 0.0, "words", None)
@@ -171,12 +172,15 @@ def unit_of(quantity: Quantity) -> str:
 
 def allowed(pack: Pack, classes: frozenset[str]) -> tuple[str, ...]:
     """Return the measures that may have a figure of the unit classes, and `NOTHING`."""
-    return pack.derive(_by_units).get(classes) or _of_classes(pack, classes)
+    held = pack.derive(_by_units)
+    if classes not in held:
+        held[classes] = _of_classes(pack, classes)
+    return held[classes]
 
 
-def _by_units(pack: Pack) -> dict[frozenset[str], tuple[str, ...]]:
-    single = {unit for rule in pack.rules.values() for unit in rule.units}
-    return {frozenset({unit}): _of_classes(pack, frozenset({unit})) for unit in single}
+def _by_units(_: Pack) -> dict[frozenset[str], tuple[str, ...]]:
+    """Return what `allowed` has found; there are few sets of classes."""
+    return {}
 
 
 def _of_classes(pack: Pack, classes: frozenset[str]) -> tuple[str, ...]:

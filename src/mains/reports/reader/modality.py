@@ -16,6 +16,7 @@ The rule, as the gold has it:
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Final
 
 from mains.reports.packs import Pack, PhraseMatcher, TokenKind
@@ -158,7 +159,7 @@ class Governance:
         held = self.layout.units[self.layout.unit(cue.first)]
         return len(held.tokens) <= SOURCE_TOKENS_MAX
 
-    @property
+    @cached_property
     def _amounts(self) -> frozenset[int]:
         return frozenset(index for q in self.scene.quantities for index in range(q.first, q.last))
 

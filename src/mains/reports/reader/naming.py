@@ -55,7 +55,7 @@ def unknown_names(
     yield from _legal(tokens, words)
     if not capital_nouns:
         yield from _tailed(tokens, words)
-    yield from _titled(tokens, words)
+    yield from _titled(tokens, kinds, words)
 
 
 def names_by_looks(
@@ -237,9 +237,11 @@ def _goes_on(tokens: Sequence[Token], last: int) -> bool:
     return last < len(tokens) and _is_capital(tokens[last]) and len(tokens[last].text) > 1
 
 
-def _titled(tokens: Sequence[Token], words: Lexicon) -> Iterator[EntityMention]:
+def _titled(
+    tokens: Sequence[Token], kinds: Sequence[Match[str]], words: Lexicon
+) -> Iterator[EntityMention]:
     """Yield names that begin with their noun of kind in capitals, small links between them."""
-    for match in words.kinds.find(tokens):
+    for match in kinds:
         if match.first > 0 and match.payload in TITLED_KINDS and _is_capital(tokens[match.first]):
             end = _title_end(tokens, match.last, words)
             if not _is_common([t for t in tokens[match.last : end] if t.text[0].isupper()], words):

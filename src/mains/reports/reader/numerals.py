@@ -69,13 +69,17 @@ class Style:
 
 def style_of(pack: Pack, text: str = "") -> Style:
     """Return the separators of the language; where it is regional, as the document uses them."""
+    style = pack.derive(_usual_style)
+    if pack.grammar.separators.regional and text and _swapped(text, style):
+        return Style(frozenset("."), (style.group - {"."}) | {","})
+    return style
+
+
+def _usual_style(pack: Pack) -> Style:
     own = pack.grammar.separators
     decimal = {get_decimal_symbol(pack.locale), *own.decimal}
     group = {get_group_symbol(pack.locale), *own.group, *SPACES, "'", "’"}
-    style = Style(frozenset(decimal), frozenset(group - decimal))
-    if own.regional and text and _swapped(text, style):
-        return Style(frozenset("."), (style.group - {"."}) | {","})
-    return style
+    return Style(frozenset(decimal), frozenset(group - decimal))
 
 
 @lru_cache(maxsize=64)
@@ -240,6 +244,8 @@ class _Reader:
     def _at(self, index: int) -> Numeral | None:
         token = self._tokens[index]
         if token.kind is TokenKind.PUNCTUATION or token.kind is TokenKind.CURRENCY:
+            return None
+        if token.kind is not TokenKind.NUMBER and self.item(index) is None:
             return None
         positional = self._positional(index)
         if positional is not None:

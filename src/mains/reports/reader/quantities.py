@@ -38,6 +38,10 @@ from mains.reports.reader.units import Unit, Units
 from mains.reports.values import Bound
 
 Value = TypeVar("Value")
+Factor = Match[tuple[str, bool]]
+"""A share or a factor found: its formula, and whether it is a share."""
+
+DIGITS: Final = re.compile(r"\d+")
 
 NAME_NUMBER_BELOW: Final = 100
 QUALIFIED_BELOW: Final = 1000
@@ -110,9 +114,10 @@ def figures(
     found = _Found(tokens, {i for time in times for i in range(time.first, time.last)})
     _add_founded(found, times)
     _add_codes(found, sentence, numbers, pack)
-    _add_names(found, pack, numbers, ranked)
+    factors = pack.derive(_factors).find(tokens, _slots(numbers, ranked, tokens))
+    _add_names(found, pack, numbers, ranked, factors)
     _add_consecutive(found, pack, numbers, ranked)
-    _add_ratios(found, pack, numbers, ranked)
+    _add_ratios(found, pack, numbers, ranked, factors)
     placed = [
         rank
         for rank in ranks(sentence, pack, ranked, numbers)
@@ -225,7 +230,7 @@ def _add_codes(found: _Found, sentence: Sentence, numbers: Sequence[Numeral], pa
     """Add numbers that are parts of names by their look: R1, GPT-4, phones, section numbers."""
     tokens = sentence.tokens
     for index, token in enumerate(tokens):
-        digits = re.search(r"\d+", token.text) if token.kind is TokenKind.WORD else None
+        digits = DIGITS.search(token.text) if token.kind is TokenKind.WORD else None
         if digits is not None and found.free(index, index + 1):
             counts = _is_glued_count(tokens, index, pack)
             found.add(
@@ -261,6 +266,9 @@ def _add_runs(found: _Found, tokens: Sequence[Token]) -> None:
     """Add phone numbers and the like: runs of digits with hyphens, or a leading zero."""
     index = 0
     while index < len(tokens):
+        if tokens[index].kind is not TokenKind.NUMBER:
+            index += 1
+            continue
         last, parts = index, 0
         while last < len(tokens) and tokens[last].kind is TokenKind.NUMBER:
             parts += 1
@@ -353,20 +361,23 @@ def _slots(
 
 
 def _add_names(
-    found: _Found, pack: Pack, numbers: Sequence[Numeral], ranked: Sequence[Ordinal]
+    found: _Found,
+    pack: Pack,
+    numbers: Sequence[Numeral],
+    ranked: Sequence[Ordinal],
+    factors: Sequence[Factor],
 ) -> None:
     values = {number.first: number.value for number in numbers}
     values |= {ordinal.first: Decimal(ordinal.value) for ordinal in ranked}
     # "To top 1.2 trillion" and "the first 200 MW" are figures, no qualifiers.
     units = pack.derive(Units)
     measured = {n.first for n in numbers if n.scaled or _is_measured(units, found.tokens, n)}
-    shares = _share_spans(found.tokens, pack, numbers, ranked)
     for match in pack.derive(_names).find(found.tokens, _slots(numbers, ranked)):
         held = [(first, last) for _, first, last in match.slots if found.free(first, last)]
         if match.payload is QuantityKind.QUALIFIER and held and held[0][0] in measured:
             continue
         if match.payload is QuantityKind.QUALIFIER and any(
-            first <= match.first < last and last > match.last for first, last in shares
+            share.first <= match.first < share.last and share.last > match.last for share in factors
         ):
             # "The two thirds" is no "the two".
             continue
@@ -394,10 +405,7 @@ def _is_measured(units: Units, tokens: Sequence[Token], number: Numeral) -> bool
 
 def _compounds(found: _Found, pack: Pack) -> dict[int, tuple[int, Decimal]]:
     """Return the tokens that begin with a number and go on as a name (Fünf|jahresplan)."""
-    stems = tuple(
-        pack.tokenizer.normalise(stem.rstrip("*")) for stem in pack.grammar.names.compounds
-    )
-    words = {**pack.grammar.numbers.words, **pack.grammar.numbers.combining}
+    stems, words = pack.derive(_compound_words)
     held: dict[int, tuple[int, Decimal]] = {}
     if not stems:
         return held
@@ -407,6 +415,13 @@ def _compounds(found: _Found, pack: Pack) -> dict[int, tuple[int, Decimal]]:
         if at and value is not None:
             held[index] = (at, value)
     return held
+
+
+def _compound_words(pack: Pack) -> tuple[tuple[str, ...], dict[str, Decimal]]:
+    """Return the nouns that end such words, and the numbers that begin them."""
+    normalise, numbers = pack.tokenizer.normalise, pack.grammar.numbers
+    stems = tuple(normalise(stem.rstrip("*")) for stem in pack.grammar.names.compounds)
+    return stems, {**numbers.words, **numbers.combining}
 
 
 def _consecutive(pack: Pack) -> PhraseMatcher[bool]:
@@ -444,23 +459,18 @@ def _factors(pack: Pack) -> PhraseMatcher[tuple[str, bool]]:
     )
 
 
-def _share_spans(
-    tokens: Sequence[Token], pack: Pack, numbers: Sequence[Numeral], ranked: Sequence[Ordinal]
-) -> list[tuple[int, int]]:
-    """Return the spans of shares and factors, whatever they are worth."""
-    slots = _slots(numbers, ranked, tokens)
-    return [(match.first, match.last) for match in pack.derive(_factors).find(tokens, slots)]
-
-
 def _add_ratios(
-    found: _Found, pack: Pack, numbers: Sequence[Numeral], ranked: Sequence[Ordinal]
+    found: _Found,
+    pack: Pack,
+    numbers: Sequence[Numeral],
+    ranked: Sequence[Ordinal],
+    factors: Sequence[Factor],
 ) -> None:
-    slots = _slots(numbers, ranked, found.tokens)
     values = {number.first: number.value for number in numbers}
     values |= {ordinal.first: Decimal(ordinal.value) for ordinal in ranked}
     idioms = pack.derive(not_numbers).find(found.tokens)
     blocked = [(held.last - held.first, set(range(held.first, held.last))) for held in idioms]
-    for match in pack.derive(_factors).find(found.tokens, slots):
+    for match in factors:
         formula, share = match.payload
         filled = {name: values[at] for name, at, _ in match.slots if name != "word"}
         value = evaluate(formula, filled)

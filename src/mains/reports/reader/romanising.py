@@ -12,8 +12,6 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from pypinyin import lazy_pinyin
-
 NOT_IN_SLUG: Final = re.compile(r"(?:(?!(?<=\d)\.(?=\d))[\W_])+")
 """All but letters, digits and the points of versions: R1, 3.2."""
 HAN: Final = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f]+")
@@ -58,6 +56,8 @@ def slug(name: str, spelling: Spelling = PLAIN) -> str:
 
 def pinyin(han: str) -> str:
     """Return Han in pinyin without tones, two syllables together: lanchuan-zhisuan."""
+    from pypinyin import lazy_pinyin  # Its dictionaries take as long to load as all packs do.
+
     held = [_plain(syllable) for syllable in lazy_pinyin(han, v_to_u=True)]
     starts = list(range(0, max(1, len(held) - 1), SYLLABLES))
     ends = [*starts[1:], len(held)]

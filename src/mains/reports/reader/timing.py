@@ -104,6 +104,8 @@ class Timing:
         if scene.sentence.paragraph != self.paragraph:
             self.paragraph, self.flow = scene.sentence.paragraph, None
             self.rates.clear()
+        if not drafts:
+            return []
         frame = _Frame(scene, periods, drafts, self.calendar.anchor)
         settled: list[Draft] = []
         for draft in drafts:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -61,16 +62,23 @@ def wording(code: str) -> Mapping[str, Lean]:
     }
 
 
-def leanings(
-    question: str, code: str, seen: Features, *, base: Mapping[str, float] | None = None
-) -> dict[str, float]:
-    """Return how much each answer gains by the signs, added to `base`."""
-    gained = dict(base or {})
+def leanings(question: str, code: str, seen: Features) -> dict[str, float]:
+    """Return how much each answer gains by the signs."""
+    gained: dict[str, float] = defaultdict(float)
     held = wording(code).get(question, {})
     for name, value in seen.items():
         for answer, weight in held.get(name, ()):
-            gained[answer] = gained.get(answer, 0.0) + weight * value
+            gained[answer] += weight * value
     return gained
+
+
+def lean(gained: dict[str, float], question: str, code: str, seen: Features) -> None:
+    """Add to each answer of `gained` what it gains by the signs; others are left out."""
+    held = wording(code).get(question, {})
+    for name, value in seen.items():
+        for answer, weight in held.get(name, ()):
+            if answer in gained:
+                gained[answer] += weight * value
 
 
 def total(features: Mapping[str, float], weighing: Mapping[str, float]) -> float:
