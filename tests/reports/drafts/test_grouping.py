@@ -56,8 +56,10 @@ def test_a_city_that_funds_two_programmes_keeps_its_own_claims() -> None:
 @pytest.mark.parametrize(
     "changed",
     [
-        {"status": Status.QUEUED},
         {"status": Status.PROPOSED},
+        {"status": Status.QUEUED, "measure": "funding_amount"},
+        {"status": Status.QUEUED, "measure": "scenario_applications"},
+        {"status": Status.QUEUED, "subject": None},
         {"subject": None},
         {"block": BlockKind.RELATED},
         {"block": BlockKind.PROMOTION},
@@ -69,6 +71,12 @@ def test_only_accepted_claims_of_the_article_itself_open_drafts(changed: dict[st
     measure = str(changed.get("measure", "voucher_amount"))
     rest = {name: value for name, value in changed.items() if name != "measure"}
     assert openings([a_claim(measure, "5", **rest)], []) == []
+
+
+def test_a_voucher_claim_opens_a_draft_from_the_queue_too() -> None:
+    assert keys(openings([a_claim("voucher_amount", "5", status=Status.QUEUED)], [])) == [
+        f"programme:{DONGGUAN}"
+    ]
 
 
 def test_what_was_paid_opens_no_programme_but_a_limit_does() -> None:

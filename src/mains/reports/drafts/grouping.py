@@ -55,7 +55,7 @@ Spans = Sequence[tuple[int, int]]
 def openings(
     claims: Sequence[Claim], relations: Sequence[Relation], sentences: Spans = ()
 ) -> list[Opening]:
-    """Return the groups of one document's accepted claims that open drafts, as the text goes."""
+    """Return the groups of one document's claims that open drafts, as the text goes."""
     said = [each for each in claims if _speaks(each)]
     told = [each for each in relations if each.status is Status.ACCEPTED and each.subject]
     found = [
@@ -111,13 +111,22 @@ def kind_of(entity: str | None) -> str:
     return kind if colon else ""
 
 
+def stands(status: str, measure: str | None) -> bool:
+    """Whether a claim may be the source of a draft.
+
+    What a voucher is worth opens one from the queue too: a draft has no effect before an officer
+    has filled and completed it, and that is where its claim is looked at.
+    """
+    return status == Status.ACCEPTED or (status == Status.QUEUED and measure in VOUCHER_MEASURES)
+
+
 def is_headline(claim: Claim) -> bool:
     return claim.block is BlockKind.TITLE or claim.scope == HEADLINE
 
 
 def _speaks(claim: Claim) -> bool:
     return (
-        claim.status is Status.ACCEPTED
+        stands(claim.status, claim.measure)
         and claim.subject is not None
         and not claim.is_neutral
         and claim.block in (BlockKind.TITLE, BlockKind.BODY)

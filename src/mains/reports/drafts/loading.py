@@ -10,7 +10,7 @@ from uuid import UUID
 
 from mains.db import Queries, Transaction
 from mains.reports.drafts import rules
-from mains.reports.drafts.grouping import facts_of
+from mains.reports.drafts.grouping import facts_of, stands
 from mains.reports.drafts.values import (
     DraftKind,
     DraftState,
@@ -21,7 +21,7 @@ from mains.reports.drafts.values import (
 )
 from mains.reports.packs.loader import entities
 from mains.reports.rows import Row, claim_of, relation_of
-from mains.reports.values import Claim, Status
+from mains.reports.values import Claim
 from mains.wire.drafts import DraftEventView, DraftView, FieldView, StatementView
 
 QUERIES: Final = Queries.load(__package__, "queries.sql")
@@ -140,7 +140,7 @@ def _loaded(
     told = sorted(
         (relations[each["relation_id"]] for each in sources if each["relation_id"]), key=_place
     )
-    standing = [each for each in said if each["status"] == Status.ACCEPTED.value]
+    standing = [each for each in said if stands(each["status"], each["measure"])]
     later = {each["claim_id"] or each["relation_id"] for each in sources if each["later"]}
     kind = DraftKind(row["kind"])
     material = Material(
@@ -157,7 +157,7 @@ def _loaded(
         material=material,
         fields=rules.fields(material),
         founding_claims=sum(1 for each in sources if each["claim_id"] and not each["later"]),
-        rejected=tuple(each["id"] for each in said if each["status"] != Status.ACCEPTED.value),
+        rejected=tuple(each["id"] for each in said if each not in standing),
         documents={each["document_id"]: each["document"] for each in (*said, *told)},
     )
 

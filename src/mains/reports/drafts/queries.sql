@@ -5,8 +5,8 @@ SELECT pg_advisory_xact_lock(hashtextextended('reports.drafts', 0));
 -- name: sources_of_document
 SELECT s.claim_id AS id
 FROM reports.standing AS s
-WHERE s.document_id = %(document_id)s AND s.status = 'accepted' AND s.duplicate_of IS NULL
-    AND NOT s.neutral
+WHERE s.document_id = %(document_id)s AND s.duplicate_of IS NULL AND NOT s.neutral
+    AND (s.status = 'accepted' OR s.status = 'queued' AND s.measure = any(%(doubtful)s::text[]))
 ORDER BY s.number;
 
 -- name: documents_to_open

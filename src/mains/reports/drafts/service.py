@@ -20,7 +20,13 @@ from mains.ids import SHORT_LENGTH, new_id, uuid_or_none
 from mains.parties.rules import Caller
 from mains.programmes import service as programmes
 from mains.reports.drafts import rules
-from mains.reports.drafts.grouping import JOINING, OPENING_MEASURES, openings, place
+from mains.reports.drafts.grouping import (
+    JOINING,
+    OPENING_MEASURES,
+    VOUCHER_MEASURES,
+    openings,
+    place,
+)
 from mains.reports.drafts.loading import (
     QUERIES,
     REPORT_QUERIES,
@@ -220,7 +226,7 @@ async def resolve(tx: Transaction, reference: str | UUID) -> UUID:
 
 
 async def _groups(tx: Transaction, document_id: str) -> list[Opening]:
-    asked = {"document_id": document_id}
+    asked = {"document_id": document_id, "doubtful": sorted(VOUCHER_MEASURES)}
     rows = await (await tx.execute(QUERIES["relations_of_document"], asked)).fetchall()
     ids = await (await tx.execute(QUERIES["sources_of_document"], asked)).fetchall()
     found = await tx.execute(REPORT_QUERIES["claims"], {"ids": [row["id"] for row in ids]})
