@@ -5,12 +5,12 @@ from __future__ import annotations
 import gc
 from typing import Final
 
-ALLOCATIONS_MIN: Final = 10_000
+ALLOCATIONS_MIN: Final = 50_000
 """Python looks after each 700."""
 
 
 def collect_rarely() -> None:
-    """Make this process look for cycles a few times an article, not after every sentence.
+    """Make this process look for cycles once an article or so, not after every sentence.
 
     Each look at everything goes through all packs, of which nothing ever goes away; what a reading
     makes lives until its end.
