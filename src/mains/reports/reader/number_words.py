@@ -106,3 +106,22 @@ def scaled_units(pack: Pack) -> PhraseMatcher[bool]:
 
 def articles(pack: Pack) -> frozenset[str]:
     return frozenset(pack.tokenizer.normalise(word) for word in pack.grammar.numbers.articles)
+
+
+def factors(pack: Pack) -> PhraseMatcher[tuple[str, bool]]:
+    """Return the matcher of factors and shares: the formula, and whether it is a share."""
+    words = pack.grammar.numbers
+    return PhraseMatcher(
+        [
+            *((phrase, (factor, False)) for phrase, factor in words.ratios.items()),
+            *((phrase, (factor, True)) for phrase, factor in words.shares.items()),
+        ],
+        pack.tokenizer,
+    )
+
+
+def compound_words(pack: Pack) -> tuple[tuple[str, ...], dict[str, Decimal]]:
+    """Return the nouns that end words such as Fünfjahresplan, and the numbers that begin them."""
+    normalise, numbers = pack.tokenizer.normalise, pack.grammar.numbers
+    stems = tuple(normalise(stem.rstrip("*")) for stem in pack.grammar.names.compounds)
+    return stems, {**numbers.words, **numbers.combining}

@@ -29,7 +29,13 @@ from mains.reports.reader.amounts import (
 from mains.reports.reader.bounds import BoundMatchers, bounded, paired, ranged
 from mains.reports.reader.figures import Figures, PeriodMention, Quantity, QuantityKind
 from mains.reports.reader.formulas import evaluate, rounded
-from mains.reports.reader.number_words import approximates, classifiers, not_numbers
+from mains.reports.reader.number_words import (
+    approximates,
+    classifiers,
+    compound_words,
+    factors,
+    not_numbers,
+)
 from mains.reports.reader.numerals import Numeral, numerals
 from mains.reports.reader.ordinals import Ordinal, Rank, ordinals, ranks, stands_alone
 from mains.reports.reader.periods import find_periods
@@ -114,10 +120,10 @@ def figures(
     found = _Found(tokens, {i for time in times for i in range(time.first, time.last)})
     _add_founded(found, times)
     _add_codes(found, sentence, numbers, pack)
-    factors = pack.derive(_factors).find(tokens, _slots(numbers, ranked, tokens))
-    _add_names(found, pack, numbers, ranked, factors)
+    shares = pack.derive(factors).find(tokens, _slots(numbers, ranked, tokens))
+    _add_names(found, pack, numbers, ranked, shares)
     _add_consecutive(found, pack, numbers, ranked)
-    _add_ratios(found, pack, numbers, ranked, factors)
+    _add_ratios(found, pack, numbers, ranked, shares)
     placed = [
         rank
         for rank in ranks(sentence, pack, ranked, numbers)
@@ -365,7 +371,7 @@ def _add_names(
     pack: Pack,
     numbers: Sequence[Numeral],
     ranked: Sequence[Ordinal],
-    factors: Sequence[Factor],
+    shares: Sequence[Factor],
 ) -> None:
     values = {number.first: number.value for number in numbers}
     values |= {ordinal.first: Decimal(ordinal.value) for ordinal in ranked}
@@ -377,7 +383,7 @@ def _add_names(
         if match.payload is QuantityKind.QUALIFIER and held and held[0][0] in measured:
             continue
         if match.payload is QuantityKind.QUALIFIER and any(
-            share.first <= match.first < share.last and share.last > match.last for share in factors
+            share.first <= match.first < share.last and share.last > match.last for share in shares
         ):
             # "The two thirds" is no "the two".
             continue
@@ -405,7 +411,7 @@ def _is_measured(units: Units, tokens: Sequence[Token], number: Numeral) -> bool
 
 def _compounds(found: _Found, pack: Pack) -> dict[int, tuple[int, Decimal]]:
     """Return the tokens that begin with a number and go on as a name (Fünf|jahresplan)."""
-    stems, words = pack.derive(_compound_words)
+    stems, words = pack.derive(compound_words)
     held: dict[int, tuple[int, Decimal]] = {}
     if not stems:
         return held
@@ -415,13 +421,6 @@ def _compounds(found: _Found, pack: Pack) -> dict[int, tuple[int, Decimal]]:
         if at and value is not None:
             held[index] = (at, value)
     return held
-
-
-def _compound_words(pack: Pack) -> tuple[tuple[str, ...], dict[str, Decimal]]:
-    """Return the nouns that end such words, and the numbers that begin them."""
-    normalise, numbers = pack.tokenizer.normalise, pack.grammar.numbers
-    stems = tuple(normalise(stem.rstrip("*")) for stem in pack.grammar.names.compounds)
-    return stems, {**numbers.words, **numbers.combining}
 
 
 def _consecutive(pack: Pack) -> PhraseMatcher[bool]:
@@ -448,29 +447,18 @@ def _add_consecutive(
             )
 
 
-def _factors(pack: Pack) -> PhraseMatcher[tuple[str, bool]]:
-    words = pack.grammar.numbers
-    return PhraseMatcher(
-        [
-            *((phrase, (factor, False)) for phrase, factor in words.ratios.items()),
-            *((phrase, (factor, True)) for phrase, factor in words.shares.items()),
-        ],
-        pack.tokenizer,
-    )
-
-
 def _add_ratios(
     found: _Found,
     pack: Pack,
     numbers: Sequence[Numeral],
     ranked: Sequence[Ordinal],
-    factors: Sequence[Factor],
+    shares: Sequence[Factor],
 ) -> None:
     values = {number.first: number.value for number in numbers}
     values |= {ordinal.first: Decimal(ordinal.value) for ordinal in ranked}
     idioms = pack.derive(not_numbers).find(found.tokens)
     blocked = [(held.last - held.first, set(range(held.first, held.last))) for held in idioms]
-    for match in factors:
+    for match in shares:
         formula, share = match.payload
         filled = {name: values[at] for name, at, _ in match.slots if name != "word"}
         value = evaluate(formula, filled)
