@@ -1,4 +1,8 @@
-"""Articles of about 5 KB in our own words, made of templates: as many as are wanted, none alike."""
+"""Articles of about 5 KB in our own words, made of templates: as many as are wanted, none alike.
+
+One sentence in four states figures, so that an article has about as many as reports of the press
+have (18 in 5 KB, by the five that mains was begun with); dense ones have four times as many.
+"""
 
 from __future__ import annotations
 
@@ -77,10 +81,62 @@ SENTENCES: Final = {
         "统计部门介绍，从事这一领域的企业约有{b}家。",
     ),
 }
+PLAIN: Final = {
+    "en": (
+        "In {city}, officials of the science office spoke of a long road that had only begun.",
+        "“Nobody builds such a model alone”, the director of the university's institute said.",
+        "Companies that share a hall with researchers, she added, find staff more easily.",
+        "Critics in the council doubt whether small firms will ever see the machines at all.",
+        "The ministry wants to look at the rules again once the first projects have ended.",
+    ),
+    "de": (
+        "In {city} sprach die Wissenschaftsbehörde von einem langen Weg, der erst begonnen habe.",
+        "„Niemand baut ein solches Modell allein“, sagte die Leiterin des Instituts.",
+        "Firmen, die mit Forschern unter einem Dach sitzen, finden leichter Personal.",
+        "Im Rat wird bezweifelt, dass kleine Betriebe die Rechner überhaupt zu sehen bekommen.",
+        "Das Ministerium will die Regeln prüfen, sobald die ersten Vorhaben beendet sind.",
+    ),
+    "es": (
+        "En {city}, la oficina de ciencia habló de un camino largo que apenas ha comenzado.",
+        "«Nadie construye un modelo así a solas», dijo la directora del instituto.",
+        "Las empresas que comparten edificio con investigadores encuentran personal antes.",
+        "En el pleno hay dudas de que las firmas pequeñas lleguen a usar esas máquinas.",
+        "El ministerio quiere revisar las normas cuando terminen los primeros proyectos.",
+    ),
+    "fr": (
+        "À {city}, le bureau des sciences a parlé d’un long chemin qui ne fait que commencer.",
+        "« Personne ne construit seul un tel modèle », a dit la directrice de l’institut.",
+        "Les entreprises qui partagent un toit avec des chercheurs recrutent plus facilement.",
+        "Au conseil, on doute que les petites sociétés voient un jour ces machines.",
+        "Le ministère veut revoir les règles dès que les premiers projets seront achevés.",
+    ),
+    "pt": (
+        "Em {city}, a secretaria de ciência falou de um longo caminho que apenas começou.",
+        "“Ninguém constrói um modelo desses sozinho”, disse a diretora do instituto.",
+        "Empresas que dividem um prédio com pesquisadores encontram pessoal mais depressa.",
+        "Na câmara há dúvidas de que as firmas pequenas cheguem a usar as máquinas.",
+        "O ministério quer rever as regras assim que terminarem os primeiros projetos.",
+    ),
+    "ru": (
+        "Город {city}, по словам ведомства науки, стоит лишь в начале долгого пути.",
+        "«Такую модель никто не строит в одиночку», сказала директор института.",
+        "Компании, которые делят здание с учеными, быстрее находят сотрудников.",
+        "В совете сомневаются, что малые фирмы вообще получат доступ к этим машинам.",
+        "Министерство хочет вернуться к правилам, когда закончатся первые проекты.",
+    ),
+    "zh": (
+        "{city}科技部门表示，这条路很长，现在只是刚刚开始，各方都需要耐心。",
+        "研究院负责人说，没有哪一家单位能够独自做出这样的模型。",
+        "她还说，与研究人员在同一座楼里办公的企业更容易找到合适的人才。",
+        "也有代表担心，小企业最后未必真正用得上这些昂贵的机器。",
+        "主管部门打算在首批项目结束之后，再重新研究相关规则。",
+    ),
+}
+"""Sentences without a figure."""
 SENTENCES_A_PARAGRAPH: Final = 4
 
 
-def article(number: int) -> bytes:
+def article(number: int, *, dense: bool = False) -> bytes:
     """Return the article of a number: always the same one, in a language by its turn."""
     chance = random.Random(number)
     language = sorted(SENTENCES)[number % len(SENTENCES)]
@@ -88,16 +144,18 @@ def article(number: int) -> bytes:
     lines = [_filled(TITLES[language], city, chance), ""]
     held = 0
     while held < ARTICLE_BYTES:
-        chosen = chance.choices(SENTENCES[language], k=SENTENCES_A_PARAGRAPH)
+        stating = SENTENCES_A_PARAGRAPH if dense else 1
+        chosen = chance.choices(SENTENCES[language], k=stating)
+        chosen += chance.choices(PLAIN[language], k=SENTENCES_A_PARAGRAPH - stating)
         gap = "" if language == "zh" else " "
         lines.append(gap.join(_filled(sentence, city, chance) for sentence in chosen))
         held += len(lines[-1].encode())
     return "\n".join(lines).encode()
 
 
-def articles(count: int, *, first: int = 0) -> Iterator[bytes]:
+def articles(count: int, *, first: int = 0, dense: bool = False) -> Iterator[bytes]:
     for number in range(first, first + count):
-        yield article(number)
+        yield article(number, dense=dense)
 
 
 def _filled(template: str, city: str, chance: random.Random) -> str:

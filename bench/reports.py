@@ -47,12 +47,16 @@ def speed() -> None:
         Spread(tuple(_per_minute(work, number) for number in range(ROUNDS)))
         for work in (_read_article, _open_article, _find_numbers)
     )
+    dense = Spread(
+        tuple(_per_minute(_read_article, number, dense=True) for number in range(ROUNDS))
+    )
     bound = profile()
     rate, memory = batch()
     report(
         "reports-speed",
         [
             Figure("articles of 5 KB, one core", "a minute", whole, "1000", bound[0]),
+            Figure("the same, four times the figures", "a minute", dense, "-", "binding them"),
             Figure("opened only", "a minute", opening, "-", "language detection"),
             Figure("numbers by a plain regex (peer)", "a minute", plain, "-", "the regex"),
             Figure("batch, all processors", "a minute", Spread((rate,)), "-", "the reading itself"),
@@ -73,8 +77,8 @@ def batch() -> tuple[float, Spread]:
         assert outcome.error is None, outcome.error
         if number % every == every - 1:
             readings.append(_mebibytes())
+            print(f"  {number + 1} articles: {readings[-1]:.0f} MiB", flush=True)
     rate = ARTICLES / (time.perf_counter() - started) * 60
-    print("  MiB over the articles: " + " ".join(f"{reading:.0f}" for reading in readings))
     return rate, Spread(tuple(readings[len(readings) // 2 :]))
 
 
@@ -113,9 +117,9 @@ def _mebibytes() -> float:
     return held / 2**20
 
 
-def _per_minute(work: Callable[[bytes], None], number: int) -> float:
+def _per_minute(work: Callable[[bytes], None], number: int, *, dense: bool = False) -> float:
     """Return how many articles a minute of processor time, each round with its own articles."""
-    given = list(articles(A_ROUND, first=(number + 1) * A_ROUND))
+    given = list(articles(A_ROUND, first=(number + 1) * A_ROUND, dense=dense))
     started = time.process_time()
     for content in given:
         work(content)

@@ -172,9 +172,10 @@ def accuracy() -> str:
         "",
         "How right the reader of reports is, as `make bench-reports` measured it last. A figure",
         "is found where span, value and unit agree with gold; a claim is right where subject,",
-        "measure, bound, modality and period do too, and only accepted claims count. `tuned` are",
-        "the texts that the reader was built on, `held` those that were written and annotated",
-        "before it and never looked at since: they judge. `REPORTS` is a folder that was given.",
+        "measure, bound, modality and period do too, and only accepted claims count. The reader",
+        "was built on `tuned`; `fitted` taught only what is accepted; `held` was written and",
+        "annotated before the reader took its form, nothing was chosen by it: it judges. `REPORTS`",
+        "is a folder that was given; where its texts taught weights too, it is no blind measure.",
     ]
     for name, collection in measured["collections"].items():
         lines += ["", f"## {name}", "", *_accuracy_tables(collection)]

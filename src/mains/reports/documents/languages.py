@@ -19,9 +19,11 @@ OTHERS: Final = (
     "ar bn ca cs da de el en es et fa fi fr he hi hr hu id it ja ko lt nb nl pl pt ro ru sk sv th "
     "tr uk vi zh"
 ).split()
-SAMPLE_CHARACTERS: Final = 1_200
+SAMPLE_CHARACTERS: Final = 480
 """The document's own language is that of its longest lines."""
 BLOCK_CHARACTERS: Final = 120
+WHOLE_CHARACTERS: Final = 120
+"""A block as long is no heading."""
 SURE: Final = 0.9
 LIKELY: Final = 0.5
 LETTERS_MIN: Final = 40
@@ -44,7 +46,7 @@ def _block_language(text: str, main: str | None) -> str | None:
         return main
     found = _detect(sample, SURE if main is not None else LIKELY) or main
     # A heading full of names may pass for any language: one that has no pack proves nothing.
-    return found if main is None or found in languages() or len(text) >= BLOCK_CHARACTERS else main
+    return found if main is None or found in languages() or len(text) >= WHOLE_CHARACTERS else main
 
 
 def _sample(texts: Sequence[str]) -> str:
