@@ -249,6 +249,9 @@ def _shared(low: Quantity, high: Quantity) -> tuple[Quantity, Quantity]:
         low = _scaled(low, high)
         value = low.value * high.factor
         return replace(low, unit=high.unit, kind=high.kind, value=value, factor=high.factor), high
+    if low.kind is QuantityKind.MONEY and high.unit == low.unit and low.value < SHARED_SCALE_BELOW:
+        # Between $50 and $100 million.
+        return _scaled(low, high), high
     if low.kind is QuantityKind.MONEY and high.unit is None and low.scale == 1 < high.scale:
         return _scaled(low, high), replace(high, unit=low.unit, kind=low.kind)
     if low.kind is QuantityKind.MONEY and high.unit is None and low.scale == high.scale == 1:

@@ -37,6 +37,9 @@ INDIAN: Final = re.compile(r"\d{1,2}(?:([^\d])\d{2})(?:\1\d{2})*\1\d{3}(?:[^\d]\
 SPACES: Final = " \u00a0\u2009\u202f"
 WORD_FORMS_MAX: Final = 16_384
 MAGNITUDE_POWER_MIN: Final = 3
+BASE: Final = Decimal(10)
+POWER_MAX: Final = 40
+TIMES: Final = "×x·"
 HYPHENS: Final = frozenset("-\u2010\u2011")
 
 
@@ -293,6 +296,10 @@ class _Reader:
             return None
         return parse_digits(self._tokens[index].text, self._style)
 
+    def text(self, index: int) -> str:
+        """Return the token as it is written; nothing behind the last."""
+        return self._tokens[index].text if index < len(self._tokens) else ""
+
     def is_whole(self, index: int) -> bool:
         """Whether the number token is three plain digits, as the rest of thousands is written."""
         text = self._tokens[index].text
@@ -419,13 +426,33 @@ class _Composer:
         return held
 
     def _add_digits(self, digits: Decimal) -> bool:
+        if self._digits and self._group is not None and 0 < digits < 1:
+            # 2½: the fraction stands at the digits.
+            glued = self._reader.adjacent(self._at) and self._group == int(self._group)
+            self._group += digits if glued else 0
+            self._at += glued
+            return glued
         if self._group is not None or (self._total and not self._continues(digits)):
             return False
         if self._total and self._power is None:
             return False
         self._group, self._digits, self._at = digits, True, self._at + 1
         self._bare = False
+        self._raise()
         return True
+
+    def _raise(self) -> None:
+        """Read a power of ten that is written out: 10^25, 3.8×10^25."""
+        reader, at = self._reader, self._at
+        times = reader.text(at) in TIMES and reader.digits(at + 1) == BASE
+        at += 2 if times else 0
+        power = reader.digits(at + 1)
+        if reader.text(at) != "^" or power is None or not (times or self._group == BASE):
+            return
+        if power != int(power) or power > POWER_MAX or self._group is None:
+            return
+        self._group = (self._group if times else Decimal(1)) * BASE ** int(power)
+        self._scaled, self._at = True, at + 2
 
     def _continues(self, digits: Decimal) -> bool:
         """Whether digits after a scale go on with its number: 1亿2000万, 2 millones 300 mil."""

@@ -26,6 +26,7 @@ from mains.reports.reader.amounts import (
     with_half,
     with_money,
 )
+from mains.reports.reader.beside import has_minus, is_clock, is_product, is_section
 from mains.reports.reader.bounds import BoundMatchers, bounded, paired, ranged
 from mains.reports.reader.figures import Figures, PeriodMention, Quantity, QuantityKind
 from mains.reports.reader.formulas import evaluate, rounded
@@ -49,9 +50,11 @@ Factor = Match[tuple[str, bool]]
 
 DIGITS: Final = re.compile(r"\d+")
 
-NAME_NUMBER_BELOW: Final = 100
 QUALIFIED_BELOW: Final = 1000
 HOURS_OF_DAY: Final = 24
+DECADE_MIN: Final = 1900
+DECADE_MAX: Final = 2100
+SIGNED: Final = (QuantityKind.PERCENT, QuantityKind.POINTS)
 RATIO_BELOW: Final = 1000
 PHONE_PARTS_MIN: Final = 3
 
@@ -121,14 +124,11 @@ def figures(
     _add_founded(found, times)
     _add_codes(found, sentence, numbers, pack)
     shares = pack.derive(factors).find(tokens, _slots(numbers, ranked, tokens))
-    _add_names(found, pack, numbers, ranked, shares)
+    ranking = ranks(sentence, pack, ranked, numbers)
+    _add_names(found, pack, numbers, ranked, [*shares, *ranking])
     _add_consecutive(found, pack, numbers, ranked)
     _add_ratios(found, pack, numbers, ranked, shares)
-    placed = [
-        rank
-        for rank in ranks(sentence, pack, ranked, numbers)
-        if not _bounds(rank, tokens, pack, numbers)
-    ]
+    placed = [rank for rank in ranking if not _bounds(rank, tokens, pack, numbers)]
     _add_ranks(found, placed, ranked, pack)
     _add_numbers(found, pack, numbers)
     _add_vague(found, pack)
@@ -257,7 +257,7 @@ def _add_codes(found: _Found, sentence: Sentence, numbers: Sequence[Numeral], pa
     for number in numbers:
         if not number.digits or number.scaled or not found.free(number.first, number.last):
             continue
-        if _is_section(tokens, number, sentence) or _is_product(tokens, number):
+        if is_section(tokens, number, sentence) or is_product(tokens, number):
             found.add(number.first, number.last, number.value, "ordinal", QuantityKind.NAME_NUMBER)
 
 
@@ -299,45 +299,6 @@ def _glued(tokens: Sequence[Token], index: int) -> bool:
     )
 
 
-def _is_section(tokens: Sequence[Token], number: Numeral, sentence: Sentence) -> bool:
-    if number.first != 0 or sentence.start != sentence.paragraph or number.last >= len(tokens):
-        return False
-    return tokens[number.last].text in (".", ")", "、") and number.value < NAME_NUMBER_BELOW
-
-
-def _is_product(tokens: Sequence[Token], number: Numeral) -> bool:
-    """Whether the number belongs to the name before it: GPT-4, YandexGPT 5, MareNostrum 5."""
-    if number.first == 0:
-        return False
-    before = tokens[number.first - 1]
-    if before.text in "-‑" and number.first > 1 and before.end == tokens[number.first].start:
-        name = tokens[number.first - 2]
-        return name.kind is TokenKind.WORD and name.end == before.start and name.text[0].isupper()
-    if _is_version(tokens, number):
-        return True
-    inner = before.kind is TokenKind.WORD and any(c.isupper() for c in before.text[1:])
-    latin = inner and before.text.isascii() and len(before.text) > 1
-    if not latin or number.value >= NAME_NUMBER_BELOW:
-        return False
-    after = tokens[number.last] if number.last < len(tokens) else None
-    close = tokens[number.first].start - before.end <= 1
-    named = after is None or after.text[0].isupper() or after.kind is not TokenKind.WORD
-    unit = after is not None and (after.kind is TokenKind.CURRENCY or after.text in "%％")
-    return close and named and not unit and "." not in before.text
-
-
-def _is_version(tokens: Sequence[Token], number: Numeral) -> bool:
-    """Whether the number ends a name of two capitals, and a mark follows: Claude Sonnet 3.7."""
-    name, at = tokens[max(0, number.first - 2) : number.first], number.first
-    capitals = all(t.kind is TokenKind.WORD and t.text[0].isupper() for t in name)
-    if len(name) < 2 or not capitals or not number.digits or number.scaled:
-        return False
-    after = tokens[number.last] if number.last < len(tokens) else None
-    ends = after is None or (after.kind is TokenKind.PUNCTUATION and after.text not in "%％‰")
-    close = tokens[at].start - tokens[at - 1].end == 1
-    return ends and close and number.value < NAME_NUMBER_BELOW
-
-
 def _names(pack: Pack) -> PhraseMatcher[QuantityKind]:
     words, kinds = pack.grammar, QuantityKind
     return PhraseMatcher(
@@ -358,11 +319,13 @@ def _slots(
     numbers: Sequence[Numeral], ranked: Sequence[Ordinal], words: Sequence[Token] = ()
 ) -> dict[str, dict[int, int]]:
     spans = {number.first: number.last for number in numbers}
+    # The "th" of 14th is no word that could stand between two numbers: 14th out of 83.
+    endings = {index for held in ranked for index in range(held.first + 1, held.last)}
     return {
         "n": spans,
         "n2": spans,
         "ordinal": {ordinal.first: ordinal.last for ordinal in ranked},
-        "word": {i: i + 1 for i, token in enumerate(words) if token.is_word},
+        "word": {i: i + 1 for i, t in enumerate(words) if t.is_word and i not in endings},
     }
 
 
@@ -371,8 +334,9 @@ def _add_names(
     pack: Pack,
     numbers: Sequence[Numeral],
     ranked: Sequence[Ordinal],
-    shares: Sequence[Factor],
+    wider: Sequence[Factor | Rank],
 ) -> None:
+    """Add numbers of names and qualifiers, where no share or place of `wider` reaches further."""
     values = {number.first: number.value for number in numbers}
     values |= {ordinal.first: Decimal(ordinal.value) for ordinal in ranked}
     # "To top 1.2 trillion" and "the first 200 MW" are figures, no qualifiers.
@@ -381,15 +345,18 @@ def _add_names(
     for match in pack.derive(_names).find(found.tokens, _slots(numbers, ranked)):
         held = [(first, last) for _, first, last in match.slots if found.free(first, last)]
         if match.payload is QuantityKind.QUALIFIER and held and held[0][0] in measured:
-            continue
-        if match.payload is QuantityKind.QUALIFIER and any(
-            share.first <= match.first < share.last and share.last > match.last for share in shares
-        ):
-            # "The two thirds" is no "the two".
+            at, last = held[0]
+            if not _is_decade(values[at]) or last == match.last:
+                continue
+        if any(_exceeds(other, match) for other in wider):
             continue
         for first, last in held:
             found.add(first, last, values[first], "ordinal", match.payload)
         whole = [number for number in numbers if match.first <= number.first < match.last]
+        if match.slots and match.payload is QuantityKind.NAME_NUMBER:
+            # The 15th five-year plan lasts no five years.
+            for number in whole:
+                found.take(number.first, number.last)
         if not match.slots and found.free(match.first, match.last):
             value = whole[0].value if whole else Decimal(1)
             found.add(match.first, match.last, value, None, match.payload)
@@ -399,6 +366,19 @@ def _add_names(
         found.add(index, index + 1, value, "year", QuantityKind.NAME_NUMBER)
         quantity = found.quantities[-1]
         found.quantities[-1] = replace(quantity, end=quantity.start + length, in_word=True)
+
+
+def _exceeds(other: Factor | Rank, match: Match[QuantityKind]) -> bool:
+    """Whether a share or a place says more than the phrase: two thirds, ranks No. 3."""
+    if isinstance(other, Rank):
+        return other.first < match.first and match.last <= other.last
+    is_qualifier = match.payload is QuantityKind.QUALIFIER
+    return is_qualifier and other.first <= match.first < other.last and other.last > match.last
+
+
+def _is_decade(value: Decimal) -> bool:
+    """Whether the number is a year that decades are called after: the 2020s."""
+    return DECADE_MIN <= value <= DECADE_MAX and value % 10 == 0
 
 
 def _is_measured(units: Units, tokens: Sequence[Token], number: Numeral) -> bool:
@@ -464,6 +444,9 @@ def _add_ratios(
         value = evaluate(formula, filled)
         if value is None or not found.free(match.first, match.last):
             continue
+        if any(_holds(number, match) for number in numbers):
+            # Half a dozen is six.
+            continue
         if any(n.scaled for n in numbers if match.first <= n.first < match.last):
             continue
         if share and _is_timed(found.tokens, pack, match):
@@ -480,7 +463,13 @@ def _add_ratios(
                 QuantityKind.PERCENT,
             )
         elif not share and 0 < value < RATIO_BELOW and value != 1:
-            found.add(match.first, match.last, value, "ratio", QuantityKind.RATIO)
+            found.add(match.first, match.last, rounded(value), "ratio", QuantityKind.RATIO)
+
+
+def _holds(number: Numeral, match: Factor) -> bool:
+    """Whether the words of a share or factor are a part only of what the number says."""
+    inside = number.first <= match.first and match.last <= number.last
+    return inside and number.last - number.first > match.last - match.first
 
 
 def _is_timed(tokens: Sequence[Token], pack: Pack, match: Match[tuple[str, bool]]) -> bool:
@@ -517,7 +506,7 @@ def _add_numbers(found: _Found, pack: Pack, numbers: Sequence[Numeral]) -> None:
     approximate = pack.derive(approximates)
     tokens = found.tokens
     for number in numbers:
-        if not found.free(number.first, number.last) or _is_clock(tokens, number):
+        if not found.free(number.first, number.last) or is_clock(tokens, number):
             continue
         before = units.currency_before(tokens, number.first)
         if before is not None and not found.free(before.first, before.last):
@@ -533,22 +522,9 @@ def _add_numbers(found: _Found, pack: Pack, numbers: Sequence[Numeral]) -> None:
             continue
         bound = Bound.ABOUT if rough else bound_inside(tokens, number, pack)
         after = with_half(tokens, after, pack)
+        if after is not None and after.kind in SIGNED and has_minus(tokens, number.first):
+            number = replace(number, value=-number.value)
         _add_number(found, number, before, after, bound=bound)
-
-
-def _is_clock(tokens: Sequence[Token], number: Numeral) -> bool:
-    """Whether the number is part of a time of day or a score: 10:30."""
-
-    def beside(mark: int, other: int) -> bool:
-        return (
-            0 <= mark < len(tokens)
-            and 0 <= other < len(tokens)
-            and tokens[mark].text == ":"
-            and tokens[other].kind is TokenKind.NUMBER
-            and abs(tokens[other].start - tokens[mark].start) <= 2
-        )
-
-    return beside(number.last, number.last + 1) or beside(number.first - 1, number.first - 2)
 
 
 def _add_number(

@@ -116,7 +116,8 @@ def without_versions(figures: Figures, mentions: Mentions) -> Figures:
         figures,
         quantities=tuple(
             replace(quantity, kind=QuantityKind.NAME_NUMBER)
-            if inside.issuperset(range(quantity.number_first, quantity.number_last))
+            if quantity.kind is not QuantityKind.MONEY
+            and inside.issuperset(range(quantity.number_first, quantity.number_last))
             else quantity
             for quantity in figures.quantities
         ),

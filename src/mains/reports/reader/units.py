@@ -90,7 +90,9 @@ class Units:
         if index + 1 < len(tokens):
             token = tokens[index]
             if (scaled and token.norm in self._of) or (
-                token.text in "-‑" and token.start == tokens[index - 1].end
+                token.text in "-‑"
+                and token.start == tokens[index - 1].end
+                and tokens[index + 1].kind is not TokenKind.CURRENCY
             ):
                 starts.append(index + 1)
         return starts
