@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from mains.reports.packs import Pack, Token, TokenKind
-from mains.reports.reader.figures import Figures, QuantityKind
+from mains.reports.reader.figures import Figures, Quantity, QuantityKind
 from mains.reports.reader.lexicon import Lexicon, lexicon
 from mains.reports.reader.mentions import Mentions
 from mains.reports.reader.named import KINDLESS, PLACES, EntityMention, Known, mention_at
@@ -116,12 +116,18 @@ def without_versions(figures: Figures, mentions: Mentions) -> Figures:
         figures,
         quantities=tuple(
             replace(quantity, kind=QuantityKind.NAME_NUMBER)
-            if quantity.kind is not QuantityKind.MONEY
+            if not _has_currency(quantity)
             and inside.issuperset(range(quantity.number_first, quantity.number_last))
             else quantity
             for quantity in figures.quantities
         ),
     )
+
+
+def _has_currency(quantity: Quantity) -> bool:
+    """Whether a currency is written at the number: EUR 3.5m is an amount, HyperNova 60B a name."""
+    written = quantity.first < quantity.number_first or quantity.number_last < quantity.last
+    return quantity.kind is QuantityKind.MONEY and written
 
 
 def _memory(parts: Sequence[tuple[Sentence, Pack, Mentions]]) -> Memory:
