@@ -187,3 +187,72 @@ def test_sites_and_funds_are_called_after_their_place(text: str, value: str, sub
 )
 def test_magnitudes_and_bounds_inside_other_words_are_none(text: str) -> None:
     assert all(c.is_neutral for c in claims(text, language="zh"))
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "unit", "bound"),
+    [
+        ("厦门营收增长逾一倍。", "2", "ratio", Bound.MORE_THAN),
+        ("厦门算力规模较2023年翻了近两番。", "4", "ratio", Bound.ABOUT),
+        ("厦门过半受访者表示担忧。", "50", "percent", Bound.MORE_THAN),
+        ("厦门百余家企业参加。", "100", "count", Bound.MORE_THAN),
+        ("厦门有十几家人工智能企业。", "10", "count", Bound.MORE_THAN),
+        ("厦门二十几家人工智能企业参加。", "20", "count", Bound.MORE_THAN),
+        ("厦门三四十家人工智能企业参加。", "30", "count", Bound.AT_LEAST),
+        ("厦门三四十家人工智能企业参加。", "40", "count", Bound.AT_MOST),
+        ("厦门七八成企业已试点。", "70", "percent", Bound.AT_LEAST),
+        ("厦门用了两三年时间。", "3", "year", Bound.AT_MOST),
+        ("厦门使用绿电的比例介于15%和20%之间。", "15", "percent", Bound.AT_LEAST),
+        ("厦门人工智能企业年营收500万元（含）以上。", "5000000", "CNY", Bound.AT_LEAST),
+        ("厦门算力券补贴不得超过项目总投资的三成。", "30", "percent", Bound.AT_MOST),
+        ("厦门算力租赁价格约为每卡时8元。", "8", "CNY", Bound.ABOUT),
+        ("厦门审批用时不到3分钟。", "3", "minute", Bound.AT_MOST),
+        ("厦门训练消耗278万GPU小时。", "2780000", "hour", Bound.EXACT),
+        ("厦门智算规模占全省的近1/3。", "33.3", "percent", Bound.ABOUT),
+        ("厦门六分之五的企业已试点。", "83.3", "percent", Bound.EXACT),
+        ("厦门企业的占比为千分之三。", "0.3", "percent", Bound.EXACT),
+        ("厦门每五家企业就有一家使用人工智能。", "20", "percent", Bound.EXACT),
+        ("厦门每两名员工中有一名使用人工智能。", "50", "percent", Bound.EXACT),
+    ],
+)
+def test_numbers_are_found_with_the_bounds_between_their_parts(
+    text: str, value: str, unit: str, bound: Bound
+) -> None:
+    claim = read_one(text, value)
+    assert (claim.unit, claim.bound) == (unit, bound)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("商汤净利润-3.46亿元。", "-346000000"),
+        ("商汤净利润为负1.2亿元。", "-120000000"),
+        ("商汤净亏损收窄至1.8亿元。", "-180000000"),
+        ("商汤预计亏损2亿元至2.5亿元。", "-250000000"),
+        ("厦门产值同比增长-2.3%。", "-2.3"),
+    ],
+)
+def test_a_minus_and_a_word_of_loss_hold_for_the_whole_range(text: str, value: str) -> None:
+    assert read_one(text, value).value == value
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "厦门完成数千万元天使轮融资。",
+        "厦门吸引数十亿元投资。",
+        "①加大投入；②培育人才。",
+        "厦门建成5G专网。",
+        "每百万词元计费。",
+        "厦门一二线城市。",
+        "厦门构建“1+N”政策体系。",
+        "厦门入选世界500强。",
+        "中美两国开会。",
+        "会议于上午9时30分开始。",
+        "厦门跻身全国第一方阵。",
+        "厦门平台7×24小时服务。",
+        "厦门市文一西路969号。",
+    ],
+)
+def test_what_lists_names_or_says_no_number_is_no_figure(text: str) -> None:
+    assert [c for c in claims(text, language="zh") if not c.is_neutral] == []

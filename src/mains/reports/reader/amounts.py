@@ -10,7 +10,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
-from mains.reports.packs import Pack, PhraseMatcher, Token, TokenKind
+from mains.reports.packs import Match, Pack, PhraseMatcher, Token, TokenKind
 from mains.reports.reader.bounds import OPENERS, BoundMatchers
 from mains.reports.reader.figures import Quantity, QuantityKind
 from mains.reports.reader.numerals import HYPHENS, Numeral
@@ -251,6 +251,21 @@ def bound_inside(tokens: Sequence[Token], number: Numeral, pack: Pack) -> Bound:
     matcher = pack.derive(BoundMatchers).after
     held = (matcher.match(tokens, index) for index in range(number.first + 1, number.last - 1))
     return next((match.payload for match in held if match is not None), Bound.EXACT)
+
+
+def bound_within(tokens: Sequence[Token], match: Match[tuple[str, bool]], pack: Pack) -> Bound:
+    """Return the bound of a word between the verb of a factor and its number: 增长逾一倍."""
+    before = pack.derive(BoundMatchers).before
+    whole = before.match(tokens, match.first)
+    if whole is not None and whole.last == match.last:
+        # More than half in one word: 过半.
+        return whole.payload
+    held = [
+        before.ending_at(tokens, first)
+        for name, first, _ in match.slots
+        if name == "n" and first > match.first
+    ]
+    return next((b.payload for b in held if b is not None and b.first > match.first), Bound.EXACT)
 
 
 def _unit_halves(pack: Pack) -> PhraseMatcher[bool]:

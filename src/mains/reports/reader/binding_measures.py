@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from mains.reports.packs import Pack, PhraseMatcher, TokenKind
+from mains.reports.reader.bounds import OPENERS
 from mains.reports.reader.figures import Quantity, QuantityKind
 from mains.reports.reader.lexicon import Link, Naming, Role
 from mains.reports.reader.mentions import MeasureCue
@@ -52,7 +53,9 @@ NOT_HERE: Final = 0.3
 """What a noun loses whose confirming word stands in another paragraph."""
 MARGIN_MAX: Final = 3.0
 FALL_BEFORE_MAX: Final = 4
+FALL_PHRASE_MAX: Final = 7
 FALL_BEHIND_MAX: Final = 2
+MINUSES: Final = "-−－"
 COUNTED_BY_ANOTHER: Final = 2.0
 
 
@@ -376,6 +379,11 @@ def is_below_zero(scene: Scene, quantity: Quantity, measure: str) -> bool:
     rule = scene.pack.rules[measure]
     if quantity.value < 0:
         return False
+    if quantity.range_of is not None:
+        # What is said of the lower end of a range holds for the upper one.
+        quantity = min(quantity, scene.quantities[quantity.range_of], key=lambda q: q.first)
+    if (rule.losses or rule.signed) and _has_minus(scene, quantity):
+        return True
     if rule.losses and quantity.kind is QuantityKind.MONEY:
         return _is_governed(scene, quantity, scene.pack.derive(_losses))
     if rule.signed and quantity.kind in (QuantityKind.PERCENT, QuantityKind.POINTS):
@@ -383,12 +391,27 @@ def is_below_zero(scene: Scene, quantity: Quantity, measure: str) -> bool:
     return False
 
 
+def _has_minus(scene: Scene, quantity: Quantity) -> bool:
+    """Whether a minus stands at the number, and behind a word of Han or apart: 利润-3亿元."""
+    tokens, at = scene.sentence.tokens, quantity.number_first - 1
+    if at < 1 or tokens[at].text not in MINUSES or tokens[at].end != tokens[at + 1].start:
+        return False
+    before = tokens[at - 1]
+    apart = before.end < tokens[at].start or before.text in OPENERS
+    if any(q.first <= at - 1 < q.last for q in scene.quantities):
+        return False
+    return apart or before.kind is TokenKind.HAN
+
+
 def _is_governed(scene: Scene, quantity: Quantity, matcher: PhraseMatcher[bool]) -> bool:
     """Whether a word stands before the figure or right behind it, and no other figure between."""
     tokens = scene.sentence.tokens
     clause = scene.clause(quantity.last - 1)
-    for first in range(max(0, quantity.first - FALL_BEFORE_MAX), quantity.number_first):
+    for first in range(max(0, quantity.first - FALL_PHRASE_MAX), quantity.number_first):
         match = matcher.match(tokens, first)
+        if match is not None and first < quantity.first - FALL_BEFORE_MAX:
+            # Only a phrase that leads to the figure itself may begin so far before it.
+            match = match if match.last == quantity.first else None
         if match is None or match.last > quantity.number_first or scene.clause(first) != clause:
             continue
         if not any(match.last <= q.first < quantity.first for q in scene.quantities):

@@ -18,6 +18,9 @@ SHARED_SCALE_BELOW: Final = 1000
 CHANGED_REACH_TOKENS: Final = 2
 CHANGE_REACH_TOKENS: Final = 6
 DENIAL_REACH_TOKENS: Final = 5
+WHOLE_REACH_TOKENS: Final = 12
+LIMIT_LETTERS_MIN: Final = 2
+"""A bound word of one character may be a part of another word."""
 RESULT_REACH_TOKENS: Final = 14
 CHANGES: Final = ("rise", "fall")
 DASHES: Final = "-–—‑~～"
@@ -43,6 +46,14 @@ class BoundMatchers:
         self.before = PhraseMatcher([*_phrases(words), *_phrases(pack.root.bounds)], tokenizer)
         self.after = PhraseMatcher(
             [*_phrases(words.after), *_phrases(pack.root.bounds.after)], tokenizer
+        )
+        # "Lower than" compares, where "at most" limits: 远低于中国的81%.
+        limits = words.model_copy(update={"more_than": (), "less_than": (), "about": ()})
+        self.limits = PhraseMatcher(
+            [held for held in _phrases(limits) if len(held[0]) >= LIMIT_LETTERS_MIN], tokenizer
+        )
+        self.of = PhraseMatcher(
+            [(_exact(p), True) for p in pack.grammar.prepositions.of], tokenizer
         )
         self.fillers = PhraseMatcher([(phrase, True) for phrase in words.fillers], tokenizer)
         self.no_bounds = PhraseMatcher([(phrase, True) for phrase in words.not_bounds], tokenizer)
@@ -128,8 +139,27 @@ def _before(
             return match.payload, match.first
         filler = matchers.fillers.ending_at(tokens, at)
         if filler is None:
-            return None
+            return _before_whole(held, tokens, matchers, barred)
         at = filler.first
+    return None
+
+
+def _before_whole(
+    held: Quantity, tokens: Sequence[Token], matchers: BoundMatchers, barred: set[int]
+) -> tuple[Bound, int] | None:
+    """Return the bound word before what a share is of: 不低于总投资的20%."""
+    if held.kind is not QuantityKind.PERCENT or held.first == 0:
+        return None
+    if tokens[held.first - 1].kind is not TokenKind.HAN:
+        return None
+    if matchers.of.ending_at(tokens, held.first) is None:
+        return None
+    for at in range(held.first - 1, max(0, held.first - WHOLE_REACH_TOKENS), -1):
+        if tokens[at].kind is not TokenKind.HAN or at in barred:
+            return None
+        match = matchers.limits.ending_at(tokens, at)
+        if match is not None and not barred & set(range(match.first, match.last)):
+            return match.payload, match.first
     return None
 
 
@@ -207,6 +237,9 @@ def ranged(found: Sequence[Quantity], tokens: Sequence[Token], pack: Pack) -> li
         between = tuple(tokens[low.last : high.first])
         if len(between) > FILLERS_MAX + 1:
             continue
+        if _is_run(low, high, tokens):
+            result[index - 1], result[index] = _ends(_as_high(low, high), high, index)
+            continue
         low, high = (
             _shared(low, high)
             if _is_short_list(between, matchers, tokens, low, high)
@@ -216,6 +249,18 @@ def ranged(found: Sequence[Quantity], tokens: Sequence[Token], pack: Pack) -> li
             low, high = _ends(low, high, index)
         result[index - 1], result[index] = low, high
     return result
+
+
+def _is_run(low: Quantity, high: Quantity, tokens: Sequence[Token]) -> bool:
+    """Whether two digits that follow each other stand side by side: thirty to forty, 三四十."""
+    joined = low.last == high.first == high.number_first and low.first + 1 == low.last
+    return joined and low.unit is None and tokens[low.first].kind is TokenKind.HAN
+
+
+def _as_high(low: Quantity, high: Quantity) -> Quantity:
+    """Give a digit the place and the unit of the next digit's number."""
+    value = high.value * low.value / (low.value + 1)
+    return replace(low, value=value, unit=high.unit, kind=high.kind, scale=high.scale)
 
 
 def _is_short_list(

@@ -28,7 +28,11 @@ def evaluate(formula: str, filled: dict[str, Decimal]) -> Decimal | None:
     for sign in "/+^":
         if sign in formula:
             left, right = (term(part) for part in formula.split(sign))
-            if left is None or right is None or (sign == "/" and not 0 < right <= SHARE_OF_MAX):
+            # A part that the pack itself names may be small: per mille.
+            named = not formula.endswith(("n", "n2"))
+            if left is None or right is None:
+                return None
+            if sign == "/" and (right <= 0 or (right > SHARE_OF_MAX and not named)):
                 return None
             if sign == "/":
                 return left / right

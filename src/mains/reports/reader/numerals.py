@@ -40,6 +40,8 @@ MAGNITUDE_POWER_MIN: Final = 3
 BASE: Final = Decimal(10)
 POWER_MAX: Final = 40
 TIMES: Final = "×x·"
+ENCLOSED: Final = ("\u2460", "\u24ff")
+"""Digits in circles and brackets, by which points of a text are counted: ①, ⑵."""
 HYPHENS: Final = frozenset("-\u2010\u2011")
 
 
@@ -101,6 +103,8 @@ def parse_digits(text: str, style: Style) -> Decimal | None:
     """Return the value of digits with separators; None where they are a date, a version, a code."""
     plain = "".join(str(unicodedata.digit(c)) if c.isdigit() and c.isdecimal() else c for c in text)
     if len(plain) == 1 and not plain.isdecimal():
+        if ENCLOSED[0] <= plain <= ENCLOSED[1]:
+            return None
         numeric = unicodedata.numeric(plain, None)
         return None if numeric is None else Decimal(str(numeric))
     marks = re.findall(r"[^\d]", plain)
@@ -228,6 +232,9 @@ class _Reader:
         blocked = self._blocked()
         index = 0
         while index < len(self._tokens):
+            if index not in blocked and (low := self._lower_end(index)) is not None:
+                found.append(low)
+                index = low.last
             numeral = None if index in blocked else self._at(index)
             if numeral is not None:
                 found.append(numeral)
@@ -327,14 +334,42 @@ class _Reader:
         return last == first + 1 and self._tokens[first].norm in self._articles
 
     def is_bounded(self, index: int) -> bool:
-        """Whether a bound word makes a bare magnitude a number, before a counting word: 近百家."""
-        return bool(self._classifiers) and self._bounds.ending_at(self._tokens, index) is not None
+        """Whether a bound word makes a bare magnitude a number, before a counting word: 近百家.
+
+        Behind it stands what says that there are more: 百余家.
+        """
+        if not self._classifiers:
+            return False
+        if self._bounds.ending_at(self._tokens, index) is not None:
+            return True
+        match = self._excesses.match(self._tokens, index + 1)
+        return match is not None and self._classifiers.match(self._tokens, match.last) is not None
 
     def is_weak(self, first: int, last: int) -> bool:
         """Whether a one-token number word lacks the counting word that the language puts after."""
         if not self._classifiers or last != first + 1:
             return False
         return self._classifiers.match(self._tokens, last) is None
+
+    def _lower_end(self, index: int) -> Numeral | None:
+        """Return the digit that opens a range with the next one, as written: 三四十家, 七八成."""
+        if not self._pack.grammar.numbers.positional:
+            return None
+        digits = [self._digit_word(at) for at in range(index - 1, index + 3)]
+        low, high = digits[1], digits[2]
+        if low is None or high is None or high != low + 1 or digits[0] or digits[3]:
+            return None
+        following = self.item(index + 2)
+        scaled = following is not None and not following[0].joins and not following[0].point
+        if not scaled and self._classifiers.match(self._tokens, index + 2) is None:
+            return None
+        return Numeral(index, index + 1, low, digits=False, scaled=False)
+
+    def _digit_word(self, index: int) -> Decimal | None:
+        """Return the value of a word for one digit that stands at `index`."""
+        held = self.item(index) if index >= 0 else None
+        value = held[0].value if held is not None else None
+        return value if value is not None and 0 < value < 10 else None
 
     def _positional(self, index: int) -> Numeral | None:
         """Read digits written as words in a row: 二〇二五."""

@@ -20,6 +20,7 @@ from mains.reports.packs import Match, Pack, PhraseMatcher, Token, TokenKind
 from mains.reports.reader.amounts import (
     MONEY_POWER_MIN,
     bound_inside,
+    bound_within,
     is_one,
     plain,
     with_carried,
@@ -454,6 +455,7 @@ def _add_ratios(
         span = range(match.first, match.last)
         if any(held > len(span) and set(span) <= at for held, at in blocked):
             continue
+        bound = bound_within(found.tokens, match, pack)
         if share and 0 < value <= 1:
             found.add(
                 match.first,
@@ -461,9 +463,17 @@ def _add_ratios(
                 rounded(value * 100),
                 "percent",
                 QuantityKind.PERCENT,
+                bound=bound,
             )
         elif not share and 0 < value < RATIO_BELOW and value != 1:
-            found.add(match.first, match.last, rounded(value), "ratio", QuantityKind.RATIO)
+            found.add(
+                match.first,
+                match.last,
+                rounded(value),
+                "ratio",
+                QuantityKind.RATIO,
+                bound=bound,
+            )
 
 
 def _holds(number: Numeral, match: Factor) -> bool:
@@ -474,6 +484,9 @@ def _holds(number: Numeral, match: Factor) -> bool:
 
 def _is_timed(tokens: Sequence[Token], pack: Pack, match: Match[tuple[str, bool]]) -> bool:
     """Whether the first number has a unit of its own: eleven days on 32 chips are no share."""
+    if tokens[match.first].kind is TokenKind.HAN:
+        # Six parts, in 六分之五, are no six points.
+        return False
     units = pack.derive(Units)
     ends = [last for name, _, last in match.slots if name in ("n", "n2") and last < match.last]
     return any(units.after(tokens, last, scaled=False) is not None for last in ends)

@@ -62,9 +62,9 @@ class Units:
         """Return the unit that follows the number ending at `index`."""
         for at in self._starts(tokens, index, scaled=scaled):
             unit = self._currency_at(tokens, at) or self._unit_at(tokens, at)
-            if unit is not None:
-                return unit
             duration = self._durations.match(tokens, at)
+            if unit is not None and (duration is None or duration.last <= unit.last):
+                return unit
             if duration is not None and (at == index or not scaled):
                 name, factor = BASE_DURATIONS.get(duration.payload, (duration.payload, Decimal(1)))
                 return Unit(
