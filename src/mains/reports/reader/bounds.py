@@ -108,6 +108,7 @@ def bounded(
         if held.kind in UNBOUNDED or held.in_word:
             result.append(held)
             continue
+        held = _bounded_inside(held, tokens, matchers)
         before = _before(held, tokens, matchers, blocked | used)
         after = _after(held, tokens, matchers, blocked | used)
         result.append(_with_bound(held, tokens, before, after))
@@ -131,6 +132,17 @@ def _before(
             return None
         at = filler.first
     return None
+
+
+def _bounded_inside(held: Quantity, tokens: Sequence[Token], matchers: BoundMatchers) -> Quantity:
+    """Return a factor with the bound that its own words say: more than double."""
+    if held.kind is not QuantityKind.RATIO or held.bound is not Bound.EXACT:
+        return held
+    for index in range(held.first, held.last):
+        match = matchers.before.match(tokens, index)
+        if match is not None and match.last < held.last:
+            return replace(held, bound=match.payload)
+    return held
 
 
 def _is_denied(tokens: Sequence[Token], matchers: BoundMatchers, index: int) -> bool:

@@ -29,6 +29,7 @@ from mains.reports.reader.amounts import (
 from mains.reports.reader.bounds import BoundMatchers, bounded, paired, ranged
 from mains.reports.reader.figures import Figures, PeriodMention, Quantity, QuantityKind
 from mains.reports.reader.formulas import evaluate, rounded
+from mains.reports.reader.neighbours import is_clock, is_negative, is_product, is_section
 from mains.reports.reader.number_words import (
     approximates,
     classifiers,
@@ -49,11 +50,11 @@ Factor = Match[tuple[str, bool]]
 
 DIGITS: Final = re.compile(r"\d+")
 
-NAME_NUMBER_BELOW: Final = 100
 QUALIFIED_BELOW: Final = 1000
 HOURS_OF_DAY: Final = 24
 RATIO_BELOW: Final = 1000
 PHONE_PARTS_MIN: Final = 3
+SIGNED: Final = (QuantityKind.PERCENT, QuantityKind.POINTS)
 
 
 @dataclass(slots=True)
@@ -257,7 +258,7 @@ def _add_codes(found: _Found, sentence: Sentence, numbers: Sequence[Numeral], pa
     for number in numbers:
         if not number.digits or number.scaled or not found.free(number.first, number.last):
             continue
-        if _is_section(tokens, number, sentence) or _is_product(tokens, number):
+        if is_section(tokens, number, sentence) or is_product(tokens, number):
             found.add(number.first, number.last, number.value, "ordinal", QuantityKind.NAME_NUMBER)
 
 
@@ -283,8 +284,9 @@ def _add_runs(found: _Found, tokens: Sequence[Token]) -> None:
                 last += 1
         joined = tokens[index:last]
         hyphens = sum(token.text in "-/" for token in joined)
-        zero = bool(joined) and joined[0].text.startswith("0") and joined[0].text[1:].isdecimal()
-        phone = (parts >= PHONE_PARTS_MIN and hyphens) or (zero and len(joined[0].text) > 2)
+        opening = "".join(joined[0].text.split()) if joined else ""
+        zero = opening.startswith("0") and opening[1:].isdecimal()
+        phone = (parts >= PHONE_PARTS_MIN and hyphens) or (zero and len(opening) > 2)
         if phone and found.free(index, last):
             digits = re.sub(r"\D", "", "".join(token.text for token in joined))
             found.add(index, last, Decimal(digits), "ordinal", QuantityKind.NAME_NUMBER)
@@ -299,51 +301,13 @@ def _glued(tokens: Sequence[Token], index: int) -> bool:
     )
 
 
-def _is_section(tokens: Sequence[Token], number: Numeral, sentence: Sentence) -> bool:
-    if number.first != 0 or sentence.start != sentence.paragraph or number.last >= len(tokens):
-        return False
-    return tokens[number.last].text in (".", ")", "、") and number.value < NAME_NUMBER_BELOW
-
-
-def _is_product(tokens: Sequence[Token], number: Numeral) -> bool:
-    """Whether the number belongs to the name before it: GPT-4, YandexGPT 5, MareNostrum 5."""
-    if number.first == 0:
-        return False
-    before = tokens[number.first - 1]
-    if before.text in "-‑" and number.first > 1 and before.end == tokens[number.first].start:
-        name = tokens[number.first - 2]
-        return name.kind is TokenKind.WORD and name.end == before.start and name.text[0].isupper()
-    if _is_version(tokens, number):
-        return True
-    inner = before.kind is TokenKind.WORD and any(c.isupper() for c in before.text[1:])
-    latin = inner and before.text.isascii() and len(before.text) > 1
-    if not latin or number.value >= NAME_NUMBER_BELOW:
-        return False
-    after = tokens[number.last] if number.last < len(tokens) else None
-    close = tokens[number.first].start - before.end <= 1
-    named = after is None or after.text[0].isupper() or after.kind is not TokenKind.WORD
-    unit = after is not None and (after.kind is TokenKind.CURRENCY or after.text in "%％")
-    return close and named and not unit and "." not in before.text
-
-
-def _is_version(tokens: Sequence[Token], number: Numeral) -> bool:
-    """Whether the number ends a name of two capitals, and a mark follows: Claude Sonnet 3.7."""
-    name, at = tokens[max(0, number.first - 2) : number.first], number.first
-    capitals = all(t.kind is TokenKind.WORD and t.text[0].isupper() for t in name)
-    if len(name) < 2 or not capitals or not number.digits or number.scaled:
-        return False
-    after = tokens[number.last] if number.last < len(tokens) else None
-    ends = after is None or (after.kind is TokenKind.PUNCTUATION and after.text not in "%％‰")
-    close = tokens[at].start - tokens[at - 1].end == 1
-    return ends and close and number.value < NAME_NUMBER_BELOW
-
-
 def _names(pack: Pack) -> PhraseMatcher[QuantityKind]:
     words, kinds = pack.grammar, QuantityKind
     return PhraseMatcher(
         [
             *((phrase, kinds.NAME_NUMBER) for phrase in words.names.plans),
             *((phrase, kinds.NAME_NUMBER) for phrase in words.names.products),
+            *((phrase, kinds.NAME_NUMBER) for phrase in pack.root.names.products),
             *((phrase, kinds.NAME_NUMBER) for phrase in words.names.sections),
             *((phrase, kinds.QUALIFIER) for phrase in words.numbers.qualifiers),
             *((phrase, kinds.QUALIFIER) for phrase in pack.root.numbers.qualifiers),
@@ -390,6 +354,9 @@ def _add_names(
         for first, last in held:
             found.add(first, last, values[first], "ordinal", match.payload)
         whole = [number for number in numbers if match.first <= number.first < match.last]
+        if any(number.last > match.last for number in whole):
+            # "The two million" is no "the two".
+            continue
         if not match.slots and found.free(match.first, match.last):
             value = whole[0].value if whole else Decimal(1)
             found.add(match.first, match.last, value, None, match.payload)
@@ -517,7 +484,7 @@ def _add_numbers(found: _Found, pack: Pack, numbers: Sequence[Numeral]) -> None:
     approximate = pack.derive(approximates)
     tokens = found.tokens
     for number in numbers:
-        if not found.free(number.first, number.last) or _is_clock(tokens, number):
+        if not found.free(number.first, number.last) or is_clock(tokens, number):
             continue
         before = units.currency_before(tokens, number.first)
         if before is not None and not found.free(before.first, before.last):
@@ -536,21 +503,6 @@ def _add_numbers(found: _Found, pack: Pack, numbers: Sequence[Numeral]) -> None:
         _add_number(found, number, before, after, bound=bound)
 
 
-def _is_clock(tokens: Sequence[Token], number: Numeral) -> bool:
-    """Whether the number is part of a time of day or a score: 10:30."""
-
-    def beside(mark: int, other: int) -> bool:
-        return (
-            0 <= mark < len(tokens)
-            and 0 <= other < len(tokens)
-            and tokens[mark].text == ":"
-            and tokens[other].kind is TokenKind.NUMBER
-            and abs(tokens[other].start - tokens[mark].start) <= 2
-        )
-
-    return beside(number.last, number.last + 1) or beside(number.first - 1, number.first - 2)
-
-
 def _add_number(
     found: _Found,
     number: Numeral,
@@ -567,12 +519,15 @@ def _add_number(
         first = before.first
     if after is not None and unit is after:
         last = after.last
+    sign = 1
+    if unit is not None and unit.kind in SIGNED and is_negative(found.tokens, number.first):
+        sign, first = -1, number.first - 1
     factor = unit.factor if unit is not None else Decimal(1)
     half = Decimal("0.5") if unit is not None and unit.half else Decimal(0)
     found.add(
         first,
         last,
-        (number.value + half) * factor,
+        sign * (number.value + half) * factor,
         unit.name if unit is not None else None,
         unit.kind if unit is not None else QuantityKind.COUNT,
         number=(number.first, number.last),
