@@ -184,3 +184,45 @@ def test_periods(text: str, period: str) -> None:
 def test_phases_are_no_count() -> None:
     found = claims("El proyecto instalará 20.000 GPU en tres fases en Lugo.")
     assert [c.value for c in found if c.measure == "accelerators"] == ["20000"]
+
+
+SPOKEN = (
+    "El ministerio de ciencia presentó en la capital el nuevo programa de apoyo a las empresas que "
+    "usan la inteligencia artificial."
+)
+
+
+def told(text: str) -> list[tuple[str, str, Bound]]:
+    return [
+        (c.value, c.unit, c.bound)
+        for c in claims(SPOKEN, text)
+        if c.quote not in SPOKEN and c.measure not in ("reference_period", "name_number")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("La app roza los dos millones y medio de descargas.", [("2500000", "count", "about")]),
+        ("Aportará tres cuartos de millón de euros.", [("750000", "EUR", "exact")]),
+        ("El proyecto costará S/. 3 millones 200 mil.", [("3200000", "PEN", "exact")]),
+        ("El precio es de 45 céntimos por hora.", [("0.45", "EUR", "exact")]),
+        ("La inversión varió -4,3% interanual.", [("-4.3", "percent", "exact")]),
+        ("El empleo subió 50 pbs.", [("0.5", "points", "exact")]),
+        ("El tipo subió 25 puntos base.", [("0.25", "points", "exact")]),
+        ("La cifra casi se duplicó desde 2022.", [("2", "ratio", "about")]),
+        ("La demanda será más del doble en 2030.", [("2", "ratio", "more_than")]),
+        ("La capacidad se multiplicará por más de diez.", [("10", "ratio", "more_than")]),
+        ("Tendrá una vigencia de un lustro.", [("5", "year", "exact")]),
+        ("Escaló del puesto 12 al 7.", [("12", "ordinal", "exact"), ("7", "ordinal", "exact")]),
+        (
+            "Se celebrará los días 5 y 6 de octubre de 2026.",
+            [("2026-10-05/2026-10-06", "date", "exact")],
+        ),
+        ("Más información en el 01 800 123 4567.", []),
+        ("Usa el chip RTX 4090.", []),
+        ("Las redes 5G avanzan.", []),
+    ],
+)
+def test_figures_of_the_press(text: str, expected: list[tuple[str, str, str]]) -> None:
+    assert [(value, unit, bound.value) for value, unit, bound in told(text)] == expected

@@ -254,18 +254,14 @@ def bound_inside(tokens: Sequence[Token], number: Numeral, pack: Pack) -> Bound:
 
 
 def bound_within(tokens: Sequence[Token], match: Match[tuple[str, bool]], pack: Pack) -> Bound:
-    """Return the bound of a word between the verb of a factor and its number: 增长逾一倍."""
+    """Return the bound that the words of a share or factor say: 增长逾一倍, más del doble, 过半."""
     before = pack.derive(BoundMatchers).before
-    whole = before.match(tokens, match.first)
-    if whole is not None and whole.last == match.last:
-        # More than half in one word: 过半.
-        return whole.payload
-    held = [
-        before.ending_at(tokens, first)
-        for name, first, _ in match.slots
-        if name == "n" and first > match.first
-    ]
-    return next((b.payload for b in held if b is not None and b.first > match.first), Bound.EXACT)
+    for index in range(match.first, match.last):
+        held = before.match(tokens, index)
+        is_whole = held is not None and (index, held.last) == (match.first, match.last)
+        if held is not None and (is_whole or held.last < match.last):
+            return held.payload
+    return Bound.EXACT
 
 
 def _unit_halves(pack: Pack) -> PhraseMatcher[bool]:

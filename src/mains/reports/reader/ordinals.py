@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mains.reports.packs import Pack, PhraseMatcher, Token, TokenKind
+from mains.reports.packs import Match, Pack, PhraseMatcher, Token, TokenKind
 from mains.reports.reader.amounts import counts_nothing
 from mains.reports.reader.numerals import Numeral
 from mains.reports.reader.text import Sentence
@@ -70,6 +70,7 @@ def ranks(
     slots = {
         "ordinal": {ordinal.first: ordinal.last for ordinal in found},
         "n": {numeral.first: numeral.last for numeral in numerals},
+        "n2": {numeral.first: numeral.last for numeral in numerals},
         "word": {i: i + 1 for i, token in enumerate(tokens) if token.is_word},
     }
     ranked: list[Rank] = []
@@ -81,7 +82,8 @@ def ranks(
         elif number is not None:
             value = numbers[number[0]].value
             if value == int(value) and 0 < value < 1000:
-                ranked.append(Rank(match.first, match.last, int(value), superlative=False))
+                ranked.append(Rank(match.first, number[1], int(value), superlative=False))
+            ranked += _second_place(match, numbers)
     taken = {index for rank in ranked for index in range(rank.first, rank.last)}
     blocked = _covered(pack.derive(_not_best), tokens)
     for match in pack.derive(_best).find(tokens, slots):
@@ -93,6 +95,14 @@ def ranks(
         if not set(range(match.first, match.last)) & (taken | blocked):
             ranked.append(Rank(match.first, match.last, 1, superlative=True, is_first=True))
     return sorted(ranked, key=lambda rank: rank.first)
+
+
+def _second_place(match: Match[bool], numbers: Mapping[int, Numeral]) -> list[Rank]:
+    """Return the place that a phrase of two leads to: from place 12 to 7."""
+    at = match.slot("n2")
+    if at is None or not 0 < numbers[at[0]].value < 1000:
+        return []
+    return [Rank(*at, int(numbers[at[0]].value), superlative=False)]
 
 
 def _is_close(tokens: tuple[Token, ...], first: int, last: int, pack: Pack) -> bool:

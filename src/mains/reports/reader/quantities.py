@@ -284,8 +284,9 @@ def _add_runs(found: _Found, tokens: Sequence[Token]) -> None:
                 last += 1
         joined = tokens[index:last]
         hyphens = sum(token.text in "-/" for token in joined)
-        zero = bool(joined) and joined[0].text.startswith("0") and joined[0].text[1:].isdecimal()
-        phone = (parts >= PHONE_PARTS_MIN and hyphens) or (zero and len(joined[0].text) > 2)
+        opening = "".join(joined[0].text.split()) if joined else ""
+        zero = opening.startswith("0") and opening[1:].isdecimal()
+        phone = (parts >= PHONE_PARTS_MIN and hyphens) or (zero and len(opening) > 2)
         if phone and found.free(index, last):
             digits = re.sub(r"\D", "", "".join(token.text for token in joined))
             found.add(index, last, Decimal(digits), "ordinal", QuantityKind.NAME_NUMBER)
@@ -306,6 +307,7 @@ def _names(pack: Pack) -> PhraseMatcher[QuantityKind]:
         [
             *((phrase, kinds.NAME_NUMBER) for phrase in words.names.plans),
             *((phrase, kinds.NAME_NUMBER) for phrase in words.names.products),
+            *((phrase, kinds.NAME_NUMBER) for phrase in pack.root.names.products),
             *((phrase, kinds.NAME_NUMBER) for phrase in words.names.sections),
             *((phrase, kinds.QUALIFIER) for phrase in words.numbers.qualifiers),
             *((phrase, kinds.QUALIFIER) for phrase in pack.root.numbers.qualifiers),
@@ -358,6 +360,9 @@ def _add_names(
             # The 15th five-year plan lasts no five years.
             for number in whole:
                 found.take(number.first, number.last)
+        if any(number.last > match.last for number in whole):
+            # "The two million" is no "the two".
+            continue
         if not match.slots and found.free(match.first, match.last):
             value = whole[0].value if whole else Decimal(1)
             found.add(match.first, match.last, value, None, match.payload)

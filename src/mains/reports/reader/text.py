@@ -167,6 +167,8 @@ def _is_short(held: Sequence[Token], index: int, pack: Pack, first: int) -> bool
         section = index - 1 == first
         ordinal = pack.grammar.numbers.ordinal_dot and len(before.text) <= ORDINAL_DIGITS_MAX
         return section or ordinal
+    if pack.derive(_stopped_currencies).ending_at(held, index + 1) is not None:
+        return index + 1 < len(held) and held[index + 1].kind is TokenKind.NUMBER
     if before.kind is not TokenKind.WORD:
         return False
     if len(before.text) == 1 and before.text.isupper():
@@ -174,6 +176,14 @@ def _is_short(held: Sequence[Token], index: int, pack: Pack, first: int) -> bool
     if before.norm not in pack.derive(_abbreviations):
         return False
     return not (before.norm in pack.derive(_amount_ends) and _opens_sentence(held, index, pack))
+
+
+def _stopped_currencies(pack: Pack) -> PhraseMatcher[bool]:
+    """Return the matcher of currencies that are written with a full stop: S/. 25."""
+    return PhraseMatcher(
+        [(f"{name}=", True) for name in pack.grammar.currencies if name.endswith(".")],
+        pack.tokenizer,
+    )
 
 
 def _opens_sentence(held: Sequence[Token], index: int, pack: Pack) -> bool:
