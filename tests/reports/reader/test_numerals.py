@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mains.reports.packs import load_pack
-from mains.reports.reader.numerals import numerals, parse_digits, style_of
+from mains.reports.reader.digits import parse_digits, style_of
+from mains.reports.reader.numerals import numerals
 from mains.reports.reader.text import Sentence, sentences
 
 LANGUAGES = ("pt", "ru", "it", "de", "en", "zh", "fr", "es")
