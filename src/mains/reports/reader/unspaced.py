@@ -151,16 +151,11 @@ def quoted_names(
 ) -> Iterator[EntityMention]:
     """Yield names in quotation marks whose ending tells what they are: “数谷万人计划”."""
     text = Unspaced(tokens, words, tuple(named))
-    for at, token in enumerate(tokens):
-        closing = QUOTES.get(token.text)
-        reach = range(at + 1, min(at + QUOTED_TOKENS_MAX, len(tokens))) if closing else ()
-        close = next((i for i in reach if tokens[i].text == closing), None)
-        if close is None:
-            continue
+    for at, close in _quoted(tokens):
         tail = words.tails.ending_at(tokens, close) or words.weak_tails.ending_at(tokens, close)
         if tail is None or tail.payload in PLACES or tail.first == at + 1:
             continue
-        is_title = token.text == TITLE_MARK and tail.payload in TITLED
+        is_title = tokens[at].text == TITLE_MARK and tail.payload in TITLED
         if is_title or any(index in text.own for index in range(at + 1, tail.first)):
             yield dated(tokens, _named(text, at + 1, tail.last, tail.payload, Known.RULE))
 
@@ -170,15 +165,21 @@ def names_beside(
 ) -> Iterator[EntityMention]:
     """Yield names in quotation marks with a noun of kind a few words behind: “旗智”座舱大模型."""
     text = Unspaced(tokens, words, tuple(named))
+    for at, close in _quoted(tokens):
+        is_own = any(index in text.own for index in range(at + 1, close))
+        kind = _kind_behind(text, close + 1) if is_own else None
+        if kind is not None:
+            yield _named(text, at + 1, close, kind, Known.RULE)
+
+
+def _quoted(tokens: Sequence[Token]) -> Iterator[tuple[int, int]]:
+    """Yield the token indices of each pair of quotation marks that hold a few words."""
     for at, token in enumerate(tokens):
         closing = QUOTES.get(token.text)
         reach = range(at + 2, min(at + QUOTED_TOKENS_MAX, len(tokens))) if closing else ()
-        close = next((i for i in reach if tokens[i].text == closing), None)
-        if close is None or not any(i in text.own for i in range(at + 1, close)):
-            continue
-        kind = _kind_behind(text, close + 1)
-        if kind is not None:
-            yield _named(text, at + 1, close, kind, Known.RULE)
+        close = next((index for index in reach if tokens[index].text == closing), None)
+        if close is not None:
+            yield at, close
 
 
 def _kind_behind(text: Unspaced, at: int) -> str | None:
