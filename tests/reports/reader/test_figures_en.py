@@ -68,3 +68,9 @@ def test_a_range_with_a_sign_at_each_end_takes_no_sign_twice() -> None:
         ("1000000000", "USD"),
         ("1500000000", "USD"),
     ]
+
+
+def test_what_is_glued_behind_a_name_is_part_of_it() -> None:
+    text = "Alibaba released Qwen2.5-72B to 40 firms."
+    found = drafts_of(open_document(text.encode(), name="x.txt"))
+    assert [draft.value for draft in found if not draft.is_neutral] == ["40"]

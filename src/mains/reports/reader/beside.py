@@ -11,6 +11,7 @@ from mains.reports.reader.text import Sentence
 
 NAME_NUMBER_BELOW: Final = 100
 MINUS: Final = "-−–"
+GLUE: Final = (".", "-")
 
 
 def is_section(tokens: Sequence[Token], number: Numeral, sentence: Sentence) -> bool:
@@ -51,6 +52,26 @@ def _is_version(tokens: Sequence[Token], number: Numeral) -> bool:
     ends = after is None or (after.kind is TokenKind.PUNCTUATION and after.text not in "%％‰")
     close = tokens[at].start - tokens[at - 1].end == 1
     return ends and close and number.value < NAME_NUMBER_BELOW
+
+
+def glued_end(tokens: Sequence[Token], index: int) -> int:
+    """Return where the name ends that goes on behind a word with digits: Qwen2.5-72B."""
+    end = index + 1
+    while end + 1 < len(tokens) and tokens[end].text in GLUE:
+        mark, part = tokens[end], tokens[end + 1]
+        if mark.start != tokens[end - 1].end or part.start != mark.end:
+            break
+        if part.kind not in (TokenKind.NUMBER, TokenKind.WORD):
+            break
+        end += 2
+        if end < len(tokens) and tokens[end].start == part.end and is_letters(tokens[end]):
+            end += 1
+    return end
+
+
+def is_letters(token: Token) -> bool:
+    """Whether it is a word of Latin letters, as behind the digits of a size: 72 B."""
+    return token.kind is TokenKind.WORD and token.text.isascii()
 
 
 def has_minus(tokens: Sequence[Token], index: int) -> bool:

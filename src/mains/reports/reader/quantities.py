@@ -27,7 +27,7 @@ from mains.reports.reader.amounts import (
     with_half,
     with_money,
 )
-from mains.reports.reader.beside import has_minus, is_clock, is_product, is_section
+from mains.reports.reader.beside import glued_end, has_minus, is_clock, is_product, is_section
 from mains.reports.reader.bounds import BoundMatchers, bounded, paired, ranged
 from mains.reports.reader.figures import Figures, PeriodMention, Quantity, QuantityKind
 from mains.reports.reader.formulas import evaluate, rounded
@@ -254,6 +254,7 @@ def _add_codes(found: _Found, sentence: Sentence, numbers: Sequence[Numeral], pa
                 end=token.start + digits.end(),
                 in_word=not counts,
             )
+            found.take(index + 1, glued_end(tokens, index))
     _add_runs(found, tokens)
     for number in numbers:
         if not number.digits or number.scaled or not found.free(number.first, number.last):
