@@ -82,7 +82,7 @@ def with_money(
         bracketed = any(token.text in OPENERS for token in near)
         if held.kind is QuantityKind.MONEY and (money is None or not bracketed):
             money = held.unit
-        alone = _is_alone(held, tokens)
+        alone = _ends(tokens, held.last)
         large = held.scale >= Decimal(10) ** MONEY_POWER_MIN
         if (
             money is not None
@@ -107,19 +107,17 @@ def _names_nothing(
     if behind is not None and behind.first == held.last + 1 and behind.scale == held.scale:
         return behind.kind is QuantityKind.COUNT and _names_nothing(found, index + 1, tokens, pack)
     return (
-        _is_alone(held, tokens)
+        _ends(tokens, held.last)
         or _lacks_of(held, tokens, pack)
         or counts_nothing(tokens, held.last, pack)
     )
 
 
-def _is_alone(held: Quantity, tokens: Sequence[Token]) -> bool:
-    """Whether a mark or nothing follows; a hyphen leads on to the noun: 24-billion-parameter."""
-    return _ends(tokens, held.last)
-
-
 def _ends(tokens: Sequence[Token], index: int) -> bool:
-    """Whether the sentence or its clause ends at `index`: there stands nothing, or a mark."""
+    """Whether the sentence or its clause ends at `index`: there stands nothing, or a mark.
+
+    A hyphen leads on to the noun: 24-billion-parameter.
+    """
     if index >= len(tokens):
         return True
     mark = tokens[index]
@@ -175,7 +173,7 @@ def _goes_on(
     if held.value != int(held.value):
         # Things are counted whole, whatever word follows: 21.4 million, of which 12.8 come from it.
         return model.kind is not QuantityKind.DURATION
-    if not (compared or _stands_alone(last, tokens, pack)):
+    if not (compared or counts_nothing(tokens, last.last, pack)):
         return False
     if model.kind is QuantityKind.PERCENT and (held.value > PERCENT_MAX or held.range_of):
         return False
@@ -184,7 +182,7 @@ def _goes_on(
         return False
     if matchers.before.ending_at(tokens, held.first) and compared:
         # "No more than 400 posts" compares nothing.
-        return _stands_alone(last, tokens, pack)
+        return counts_nothing(tokens, last.last, pack)
     return any(token.kind is TokenKind.NUMBER for token in tokens[held.first : held.last])
 
 
@@ -227,10 +225,6 @@ def _lacks_of(held: Quantity, tokens: Sequence[Token], pack: Pack) -> bool:
     # Of a year, not of things: frente a los 3.700 millones de 2024.
     following = tokens[held.last + 1] if held.last + 1 < len(tokens) else None
     return following is not None and following.kind is TokenKind.NUMBER
-
-
-def _stands_alone(held: Quantity, tokens: Sequence[Token], pack: Pack) -> bool:
-    return counts_nothing(tokens, held.last, pack)
 
 
 def is_one(tokens: Sequence[Token], number: Numeral, unit: Unit, pack: Pack) -> bool:

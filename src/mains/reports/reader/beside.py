@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import Final
 
 from mains.reports.packs import Token, TokenKind
+from mains.reports.reader.bounds import OPENERS
 from mains.reports.reader.numerals import Numeral
 from mains.reports.reader.text import Sentence
 
 NAME_NUMBER_BELOW: Final = 100
-MINUS: Final = "-−–"
+MINUS: Final = "-−–－"
 GLUE: Final = (".", "-")
 
 
@@ -64,25 +65,25 @@ def glued_end(tokens: Sequence[Token], index: int) -> int:
         if part.kind not in (TokenKind.NUMBER, TokenKind.WORD):
             break
         end += 2
-        if end < len(tokens) and tokens[end].start == part.end and is_letters(tokens[end]):
+        if end < len(tokens) and tokens[end].start == part.end and _is_letters(tokens[end]):
             end += 1
     return end
 
 
-def is_letters(token: Token) -> bool:
+def _is_letters(token: Token) -> bool:
     """Whether it is a word of Latin letters, as behind the digits of a size: 72 B."""
     return token.kind is TokenKind.WORD and token.text.isascii()
 
 
 def has_minus(tokens: Sequence[Token], index: int) -> bool:
-    """Whether a sign stands at the number and behind a space or a bracket: a change of -3.2%."""
-    if index == 0 or tokens[index - 1].text not in MINUS:
+    """Whether a sign stands at the number, behind a word apart, a bracket or Han: 利润-3亿元."""
+    if index < 2 or tokens[index - 1].text not in MINUS:
         return False
-    sign = tokens[index - 1]
-    if sign.end != tokens[index].start or index == 1:
+    before, sign = tokens[index - 2], tokens[index - 1]
+    if sign.end != tokens[index].start:
         return False
-    before = tokens[index - 2]
-    return (before.is_word and before.end < sign.start) or before.text in "(（:"
+    apart = before.is_word and before.end < sign.start
+    return apart or before.kind is TokenKind.HAN or before.text in (*OPENERS, ":")
 
 
 def is_clock(tokens: Sequence[Token], number: Numeral) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from mains.reports.packs import Pack, PhraseMatcher, TokenKind
-from mains.reports.reader.bounds import OPENERS
+from mains.reports.reader.beside import has_minus
 from mains.reports.reader.figures import Quantity, QuantityKind
 from mains.reports.reader.lexicon import Link, Naming, Role
 from mains.reports.reader.mentions import MeasureCue
@@ -55,7 +55,6 @@ MARGIN_MAX: Final = 3.0
 FALL_BEFORE_MAX: Final = 4
 FALL_PHRASE_MAX: Final = 7
 FALL_BEHIND_MAX: Final = 2
-MINUSES: Final = "-−－"
 COUNTED_BY_ANOTHER: Final = 2.0
 
 
@@ -392,15 +391,11 @@ def is_below_zero(scene: Scene, quantity: Quantity, measure: str) -> bool:
 
 
 def _has_minus(scene: Scene, quantity: Quantity) -> bool:
-    """Whether a minus stands at the number, and behind a word of Han or apart: 利润-3亿元."""
-    tokens, at = scene.sentence.tokens, quantity.number_first - 1
-    if at < 1 or tokens[at].text not in MINUSES or tokens[at].end != tokens[at + 1].start:
+    """Whether a minus stands at the number, and no dash behind another figure: 利润-3亿元."""
+    at = quantity.number_first
+    if any(other.first <= at - 2 < other.last for other in scene.quantities):
         return False
-    before = tokens[at - 1]
-    apart = before.end < tokens[at].start or before.text in OPENERS
-    if any(q.first <= at - 1 < q.last for q in scene.quantities):
-        return False
-    return apart or before.kind is TokenKind.HAN
+    return has_minus(scene.sentence.tokens, at)
 
 
 def _is_governed(scene: Scene, quantity: Quantity, matcher: PhraseMatcher[bool]) -> bool:

@@ -541,7 +541,8 @@ def _add_numbers(found: _Found, pack: Pack, numbers: Sequence[Numeral]) -> None:
             continue
         bound = Bound.ABOUT if rough else bound_inside(tokens, number, pack)
         after = with_half(tokens, after, pack)
-        if after is not None and after.kind in SIGNED and has_minus(tokens, number.first):
+        is_signed = after is not None and after.kind in SIGNED and has_minus(tokens, number.first)
+        if is_signed and found.free(number.first - 2, number.first - 1):
             number = replace(number, value=-number.value)
         _add_number(found, number, before, after, bound=bound)
 
