@@ -174,8 +174,10 @@ def accuracy() -> str:
         "is found where span, value and unit agree with gold; a claim is right where subject,",
         "measure, bound, modality and period do too, and only accepted claims count. The reader",
         "was built on `tuned`; `fitted` taught only what is accepted; `held` was written and",
-        "annotated before the reader took its form, nothing was chosen by it: it judges. `REPORTS`",
-        "is a folder that was given; where its texts taught weights too, it is no blind measure.",
+        "annotated before the reader took its form: it judges. One rule was found by it, that a",
+        "contradiction needs both subjects named; before, 4 of 11 conflict edges of `held` were",
+        "right. `REPORTS` is a folder that was given; where its texts taught weights too, it is no",
+        "blind measure.",
     ]
     for name, collection in measured["collections"].items():
         lines += ["", f"## {name}", "", *_accuracy_tables(collection)]

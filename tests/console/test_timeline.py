@@ -48,7 +48,7 @@ def shown(
         sentence="183",
         mark_start=0,
         mark_end=3,
-        reviews=0,
+        reviewed=False,
         copies=0,
         edges=0,
         document="a.txt",

@@ -7,9 +7,11 @@ from uuid import uuid4
 import orjson
 import pytest
 
+from mains.daemon.edges import claim_of
+from mains.reports.values import REVIEWED
 from mains.wire import dsse
 from mains.wire.parties import Role
-from mains.wire.reports import REVIEW_TYPE, ReviewView, SignedReview
+from mains.wire.reports import REVIEW_TYPE, ReviewView, SignedReview, exchange_line
 from tests.reports.builders import LONG, TEXT, Library
 
 pytestmark = pytest.mark.anyio
@@ -180,6 +182,29 @@ async def test_why_tells_reasons_reviews_and_what_relates(library: Library) -> N
     assert [each["id"] for each in told["related"]] == [second.id]
     assert told["edges"][0]["reason"]
     assert told["reasons"]
+
+
+async def test_a_contradiction_waits_until_a_review_says_whose_figure_it_is(
+    library: Library,
+) -> None:
+    await library.filed("Shanghai had 190 registered models in 2024.\n" + LONG, by=library.member)
+    around = "Shanghai wants to lead.\nIn 2024, it had 184 registered models.\n" + LONG
+    await library.filed(around, by=library.member)
+    inferred, _ = await library.claims(measure="registered_models", subject="city:shanghai")
+
+    async def relations() -> list[str]:
+        told = await library.get(f"/claims/{inferred.id}/why")
+        return [each["relation"] for each in told["edges"]]
+
+    assert "subject_document" in {each.code for each in inferred.reasons}
+    assert await relations() == []
+    await library.reviewed(inferred.id, "accept")
+    assert await relations() == ["conflict"]
+    [confirmed] = [each for each in await library.claims() if each.id == inferred.id]
+    assert claim_of(exchange_line(confirmed)).reasons[-1] == REVIEWED
+    await library.reviewed(inferred.id, "reopen")
+    assert await relations() == []
+    assert await library.audit() == []
 
 
 async def test_an_unknown_or_short_reference_is_not_found(library: Library) -> None:

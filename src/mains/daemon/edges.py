@@ -20,7 +20,7 @@ import typer
 from mains.errors import MainsError, RequestInvalid
 from mains.reports.reconcile.edges import edges
 from mains.reports.reconcile.facts import DocumentFacts
-from mains.reports.values import BlockKind, Bound, Claim, Edge, Modality, Status
+from mains.reports.values import BlockKind, Bound, Claim, Edge, Modality, Reason, Status
 
 STANDARD_INPUT: Final = "-"
 HINT: Final = "`mains read --jsonl` prints such lines."
@@ -80,6 +80,9 @@ def claim_of(item: Mapping[str, Any]) -> Claim:
         speaker=_text(item.get("speaker")),
         pair=_text(item.get("pair")),
         language=_text(item.get("language")),
+        reasons=tuple(
+            Reason(str(each["code"]), str(each["text"])) for each in item.get("reasons") or ()
+        ),
     )
 
 

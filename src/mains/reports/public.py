@@ -93,7 +93,7 @@ class Shown:
     sentence: str
     mark_start: int
     mark_end: int
-    reviews: int
+    reviewed: bool
     copies: int
     edges: int
     document: str
@@ -305,7 +305,7 @@ def _shown(row: Mapping[str, Any]) -> Shown:
         sentence=row["sentence"],
         mark_start=row["span_start"] - row["sentence_start"],
         mark_end=row["span_end"] - row["sentence_start"],
-        reviews=row["reviews"],
+        reviewed=row["reviewed"],
         copies=row["copies"],
         edges=row["edges"],
         document=row["document"],

@@ -135,8 +135,9 @@ LIMIT %(limit)s;
 SELECT
     c.id, c.document_id, c.span_start, c.span_end, c.quote, c.sentence, c.sentence_start,
     s.subject, s.measure, s.scope, s.value, s.unit, s.bound, s.modality, s.period, s.speaker,
-    c.pair, s.status, s.reviews, c.language, c.block, c.reasons,
+    c.pair, s.status, c.language, c.block, c.reasons,
     d.name AS document, d.sha256, d.filed_at, d.characters, d.opened_sha256, d.title, d.publisher, d.published, d.url, d.latest_period, d.copy_of,
+    coalesce(review.decision IN ('accept', 'correct'), false) AS reviewed,
     (
         SELECT count(*) FROM reports.standing AS r
         WHERE r.duplicate_of = c.id AND r.public
@@ -150,6 +151,7 @@ SELECT
 FROM reports.standing AS s
 JOIN reports.claim AS c ON c.id = s.claim_id
 JOIN reports.document AS d ON d.id = c.document_id
+LEFT JOIN reports.review ON review.claim_id = s.claim_id AND review.sequence = s.reviews
 WHERE s.claim_id = ANY(%(ids)s)
     AND s.public AND s.status = 'accepted' AND s.duplicate_of IS NULL AND NOT s.neutral
     AND s.subject IS NOT NULL AND s.measure IS NOT NULL

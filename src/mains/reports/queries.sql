@@ -150,11 +150,13 @@ SELECT c.id, c.number, c.document_id, c.span_start, c.span_end, c.quote, c.sente
     c.status AS read_status, c.pair, c.language, c.block, c.reasons, s.subject, s.measure, s.scope,
     s.value, s.unit, s.bound, s.modality, s.period, s.speaker, s.status, s.reviews, s.neutral,
     s.duplicate_of, s.public, d.name AS document, d.sha256, d.title, d.publisher, d.published,
-    d.url, d.filed_at, original.sha256 AS original_sha256
+    d.url, d.filed_at, original.sha256 AS original_sha256,
+    coalesce(r.decision IN ('accept', 'correct'), false) AS reviewed
 FROM reports.standing AS s
 JOIN reports.claim AS c ON c.id = s.claim_id
 JOIN reports.document AS d ON d.id = s.document_id
 LEFT JOIN reports.document AS original ON original.id = d.copy_of
+LEFT JOIN reports.review AS r ON r.claim_id = s.claim_id AND r.sequence = s.reviews
 WHERE s.claim_id = any(%(ids)s::text[])
 ORDER BY s.number DESC;
 

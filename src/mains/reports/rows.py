@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from mains.reports.rules import Stands
 from mains.reports.values import (
+    REVIEWED,
     BlockKind,
     Bound,
     Claim,
@@ -72,7 +73,7 @@ def claim_view(row: Row) -> ClaimView:
         block=row["block"],
         sentence=row["sentence"],
         sentence_start=row["sentence_start"],
-        reasons=reason_views(row["reasons"]),
+        reasons=[ReasonView(code=each.code, text=each.text) for each in _reasons(row)],
         as_read=was_read.fields if was_read.fields != now_says.fields else None,
         reviews=row["reviews"],
         duplicate_of=row["duplicate_of"],
@@ -106,7 +107,7 @@ def claim_of(row: Row) -> Claim:
         status=Status(row["status"]),
         language=row["language"],
         block=BlockKind(row["block"]),
-        reasons=tuple(Reason(each["code"], each["text"]) for each in row["reasons"]),
+        reasons=_reasons(row),
     )
 
 
@@ -187,3 +188,9 @@ def stands_as_read(row: Row) -> Stands:
 
 def reason_views(reasons: list[Mapping[str, str]]) -> list[ReasonView]:
     return [ReasonView(code=each["code"], text=each["text"]) for each in reasons]
+
+
+def _reasons(row: Row) -> tuple[Reason, ...]:
+    """Return why a claim says what it says: how it was read, and whether a review confirmed it."""
+    read = tuple(Reason(each["code"], each["text"]) for each in row["reasons"])
+    return (*read, REVIEWED) if row["reviewed"] else read

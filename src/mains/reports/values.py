@@ -69,6 +69,9 @@ class Reason:
     text: str
 
 
+REVIEWED: Final = Reason("reviewed", "a review accepted it as it stands")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """One figure, rank or date that a document states.

@@ -339,8 +339,12 @@ def _exclude(a: Side, b: Side, code: Code) -> Verdict | None:
     """Return the contradiction of two figures that cannot both hold.
 
     Headlines round and conversions have their original, so that neither founds one; nor does an
-    author contradict himself, unless he reports two speakers.
+    author contradict himself, unless he reports two speakers. Whose a figure is has to be said in
+    its own sentence, or by a review: what was inferred from the text around accuses nobody. A
+    figure of "now" contradicts none that gives no time at all.
     """
+    if not (a.is_named and b.is_named) or a.is_of_now != b.is_of_now:
+        return None
     if a.scope.is_headline or b.scope.is_headline or _is_converted(a, b):
         return None
     if _in_one_document(a, b) and a.claim.speaker == b.claim.speaker:

@@ -12,9 +12,18 @@ from mains.reports.reconcile.facts import DATE, DocumentFacts
 from mains.reports.reconcile.intervals import Interval, interval_of, number_of
 from mains.reports.reconcile.periods import Span, span_of
 from mains.reports.reconcile.vocabulary import RANK, Scope, base_of, scope_of
-from mains.reports.values import BlockKind, Claim
+from mains.reports.values import REVIEWED, BlockKind, Claim
 
 CURRENCY: Final = re.compile(r"[A-Z]{3}")
+INFERRED: Final = frozenset(
+    f"subject_{way}"
+    for way in (
+        *("paragraph", "paragraph2", "earlier", "heading", "title", "document", "named", "home"),
+        *("holder", "ambiguous"),
+    )
+)
+"""How a subject was found that the figure's own sentence does not name."""
+NOW: Final = "period_now"
 _WRITTEN: Final = re.compile(r"\d(?:[\d.,'’\s]*\d)?")
 
 
@@ -67,6 +76,19 @@ class Side:
         if self.number is None:
             return Interval(None, None)
         return interval_of(self.number, self.claim.bound)
+
+    @property
+    def is_named(self) -> bool:
+        """Whether its own sentence, or a review, says whose figure it is."""
+        codes = {reason.code for reason in self.claim.reasons}
+        return REVIEWED.code in codes or codes.isdisjoint(INFERRED)
+
+    @property
+    def is_of_now(self) -> bool:
+        """Whether it is said to hold now: the text says "today" and gives no date."""
+        return self.claim.period is None and any(
+            reason.code == NOW for reason in self.claim.reasons
+        )
 
     @property
     def now(self) -> Span | None:
