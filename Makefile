@@ -10,10 +10,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 WORKERS ?= 2
 TESTS ?= tests
+SHARE ?= 1/8
 RULES = $(shell find src/mains -name rules.py | sort)
 PYTEST = $(BIN)/python -m pytest -p tests.no_skips -n $(WORKERS)
 
-.PHONY: help setup demo up down test test-deep check bench bench-reports docs lock
+.PHONY: help setup demo up down test test-deep test-faults check bench bench-reports docs lock
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -37,6 +38,9 @@ test: setup ## every test but the long-running ones, and full branch coverage of
 
 test-deep: setup ## the long-running tests alone
 	@$(PYTEST) -m deep $(TESTS)
+
+test-faults: setup ## attacks that take long, an eighth of them: SHARE=1/8 to 8/8, ONLY=campaign
+	@$(BIN)/python -m faults --share $(SHARE) $(ONLY)
 
 check: setup ## what is checked on every change: format, lint, types, imports, size, lock, docs, SQL
 	@$(BIN)/python -m tools.check $(ONLY)

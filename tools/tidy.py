@@ -16,7 +16,7 @@ from typing import Final
 FUNCTION_LINES_MAX: Final = 70
 FILE_LINES_MAX: Final = 600
 LINES_PER_CATCH_ALL: Final = 1_000
-FOLDERS: Final = ("src", "tests", "tools", "bench", "examples")
+FOLDERS: Final = ("src", "tests", "tools", "bench", "faults", "examples")
 GENERATED: Final = frozenset({"src/mains/db/schema.sql"})
 SUFFIXES: Final = (".py", ".sql", ".sh")
 LISTED: Final = Path("tools/tidy.toml")
