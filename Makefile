@@ -12,12 +12,17 @@ WORKERS ?= 2
 TESTS ?= tests
 SHARE ?= 1/8
 RULES = $(shell find src/mains -name rules.py | sort)
+STORES = tests/ledger tests/metering tests/programmes tests/quotes tests/jobs tests/sites \
+	tests/parties tests/db/test_database.py tests/db/test_migrations.py tests/db/test_queries.py \
+	tests/reports/drafts tests/reports/test_library.py tests/reports/test_reviews.py
+POSTGRES_15 = /usr/lib/postgresql/15/bin/initdb
 PYTEST = $(BIN)/python -m pytest -p tests.no_skips -n $(WORKERS)
 
-.PHONY: help setup demo up down test test-deep test-faults check bench bench-reports docs lock
+.PHONY: help setup demo up down test test-postgres-15 test-deep test-faults check bench bench-reports \
+	docs lock
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-21s %s\n", $$1, $$2}' Makefile
 
 setup: ## make .venv from requirements.lock (all other targets do this themselves)
 	@PYTHON="$(PYTHON)" tools/setup.sh
@@ -32,9 +37,13 @@ down: setup ## end what `make up` started
 	@$(BIN)/mains down
 
 test: setup ## every test but the long-running ones, and full branch coverage of all rules
+	@if [ -x $(POSTGRES_15) ] && [ "$(TESTS)" = tests ]; then $(MAKE) test-postgres-15; fi
 	@rm -f .coverage .coverage.*
 	@$(PYTEST) -m "not deep" --cov --cov-report= $(TESTS)
 	@$(BIN)/python -m coverage report --show-missing --fail-under=100 $(RULES)
+
+test-postgres-15: setup ## the tests of all stores on the Postgres 15 of Debian's package postgresql-15
+	@POSTGRES=15 $(PYTEST) -m "not deep" $(STORES)
 
 test-deep: setup ## the long-running tests alone
 	@$(PYTEST) -m deep $(TESTS)

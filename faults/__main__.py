@@ -11,7 +11,7 @@ import secrets
 import sys
 from typing import Final, cast
 
-from faults.common import SEED_BITS, SHARES, Campaign, Result, Share, keep, measured
+from faults.campaign import SEED_BITS, SHARES, Campaign, Result, Share, keep, measured
 
 CAMPAIGNS: Final[tuple[str, ...]] = ()
 """In the order in which a share runs them."""

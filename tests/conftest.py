@@ -1,8 +1,11 @@
 """Shared by all tests: one embedded Postgres per worker, one fresh database per test."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
@@ -12,32 +15,38 @@ from psycopg import sql
 
 from mains.clock import ManualClock
 from mains.db import Database, embedded, migrations
-from mains.db.cluster import DATABASE, OWNER
+from mains.db.cluster import APPLICATION, DATABASE, OWNER, SUPERUSER
 from mains.settings import Settings
+from tests.debian_postgres import debian
 
 TEMPLATE = "mains_template"
+
+
+@dataclass(frozen=True, slots=True)
+class Urls:
+    """How the three roles reach a server."""
+
+    app: str
+    owner: str
+    superuser: str
 
 
 class Cluster:
     """A running server with a migrated template database."""
 
-    def __init__(self, server: embedded.Server, administration: psycopg.Connection) -> None:
-        assert server.endpoints.owner_url is not None
-        assert server.superuser_url is not None
-        self._superuser_url = server.superuser_url
-        self._app_url = server.endpoints.app_url
-        self._owner_url = server.endpoints.owner_url
+    def __init__(self, urls: Urls, administration: psycopg.Connection) -> None:
+        self._urls = urls
         self._administration = administration
         self._retired: list[str] = []
 
     def app_url(self, database: str) -> str:
-        return _on(self._app_url, database)
+        return _on(self._urls.app, database)
 
     def owner_url(self, database: str) -> str:
-        return _on(self._owner_url, database)
+        return _on(self._urls.owner, database)
 
     def superuser_url(self, database: str) -> str:
-        return self._superuser_url.replace("@/postgres?", f"@/{database}?")
+        return self._urls.superuser.replace("@/postgres?", f"@/{database}?")
 
     def as_role(self, database: str, *, role: str, password: str) -> str:
         """Return how another role than those of mains reaches a database."""
@@ -73,13 +82,31 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
+    """A server for all tests of a worker: mains' own, or of Debian's version in POSTGRES."""
+    version = os.environ.get("POSTGRES")
+    with (
+        _embedded() if version is None else _debian(version) as urls,
+        psycopg.connect(urls.superuser, autocommit=True) as administration,
+    ):
+        cluster = Cluster(urls, administration)
+        cluster.create(TEMPLATE, template="template1")
+        migrations.migrate(cluster.owner_url(TEMPLATE))
+        yield cluster
+
+
+@contextmanager
+def _embedded() -> Iterator[Urls]:
     with embedded.throw_away() as server:
+        assert server.endpoints.owner_url is not None
         assert server.superuser_url is not None
-        with psycopg.connect(server.superuser_url, autocommit=True) as administration:
-            cluster = Cluster(server, administration)
-            cluster.create(TEMPLATE, template="template1")
-            migrations.migrate(cluster.owner_url(TEMPLATE))
-            yield cluster
+        yield Urls(server.endpoints.app_url, server.endpoints.owner_url, server.superuser_url)
+
+
+@contextmanager
+def _debian(version: str) -> Iterator[Urls]:
+    with debian(version) as server:
+        superuser = server.url(SUPERUSER, database="postgres")
+        yield Urls(server.url(APPLICATION), server.url(OWNER), superuser)
 
 
 @pytest.fixture

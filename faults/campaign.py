@@ -11,10 +11,15 @@ from pathlib import Path
 from typing import Any, Final, Protocol, Self
 
 import psutil
+import psycopg
+
+from mains.errors import MainsError
 
 RESULTS: Final = Path(__file__).parent.parent / "bench" / "results" / "faults.json"
 SHARES: Final = 8
 SEED_BITS: Final = 32
+FAULTS: Final = (AssertionError, MainsError, psycopg.Error, OSError, subprocess.SubprocessError)
+"""After these the campaigns behind go on; anything else is a mistake in the campaign itself."""
 
 
 class Broken(AssertionError):
@@ -72,13 +77,13 @@ class Result:
 
 
 def measured(name: str, campaign: Campaign, share: Share, seed: int) -> Result:
-    """Run one share of a campaign; whatever it raises becomes its result."""
+    """Run one share of a campaign; what it finds broken becomes its result."""
     began = time.monotonic()
     counts: Mapping[str, int] = {}
     broken = None
     try:
         counts = campaign.run(share, seed)
-    except Exception as error:  # noqa: BLE001 (the campaigns behind it go on)
+    except FAULTS as error:
         broken = f"{type(error).__name__}: {error}"
     return Result(name, share, seed, counts, time.monotonic() - began, broken)
 
