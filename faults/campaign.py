@@ -61,7 +61,7 @@ class Campaign(Protocol):
 
 def chance(seed: int, name: str) -> random.Random:
     """Return the random choices that a seed and a name decide, the same everywhere."""
-    return random.Random(f"{seed} {name}")  # noqa: S311 (repeatable, and guards nothing)
+    return random.Random(f"{seed} {name}")
 
 
 @dataclass(frozen=True, slots=True)

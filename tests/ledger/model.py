@@ -1,5 +1,6 @@
 """The ledger as a plain Python program: what the database must answer, step by step."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -32,6 +33,7 @@ class Account:
 class Hold:
     request: HoldRequest
     open: bool = True
+    draws: list["Draw"] = field(default_factory=list)
 
     def amount(self, payer: int) -> int:
         return self.request.ceiling_micros if payer < 0 else self.request.amounts[payer]
@@ -120,12 +122,23 @@ class Model:
             if self.claimed(hold, payer) + draw.claims(payer) > hold.amount(payer):
                 return DrawOutcome.NO_ROOM
         self.draws[request.draw_id] = draw
+        hold.draws.append(draw)
         return DrawOutcome.OPENED
 
     def claimed(self, hold: Hold, payer: int) -> int:
-        return sum(draw.claims(payer) for draw in self.draws.values() if draw.hold is hold)
+        return sum(draw.claims(payer) for draw in hold.draws)
 
-    def capture(self, event: UsageCharge) -> tuple[CaptureOutcome, int, int]:
+    def capture(self, events: Sequence[UsageCharge]) -> list[tuple[CaptureOutcome, int, int]]:
+        """Take the readings in order; holds are closed behind the last, where one asked for it."""
+        answers = [self._take(event) for event in events]
+        for event, (outcome, _, _) in zip(events, answers, strict=True):
+            hold = self.draws[event.draw_id].hold
+            ends = event.final and event.close_hold and outcome is CaptureOutcome.CAPTURED
+            if ends and hold.open and not self.has_open_draw(hold):
+                self._release(hold)
+        return answers
+
+    def _take(self, event: UsageCharge) -> tuple[CaptureOutcome, int, int]:
         draw = self.draws[event.draw_id]
         known = self.events.get((event.draw_id, event.sequence))
         if known is not None and known.body_hash == event.body_hash:
@@ -168,8 +181,6 @@ class Model:
         draw.overrun = event.cost_micros - draw.charged
         if event.final:
             draw.state = "closed"
-            if event.close_hold and not self.has_open_draw(draw.hold):
-                self._release(draw.hold)
 
     def _move(self, draw: Draw, captured: list[int]) -> None:
         """Move what lies between promised and spent on every leg; back, if captured shrinks."""
@@ -205,17 +216,18 @@ class Model:
         return True
 
     def expire(self, now: datetime) -> set[UUID]:
-        expired = {
-            hold_id
-            for hold_id, hold in self.holds.items()
-            if hold.open and hold.request.expires_at <= now and not self.has_open_draw(hold)
-        }
-        for hold_id in expired:
-            self._release(self.holds[hold_id])
-        return expired
+        return {hold_id for hold_id in self.holds if self.expire_one(hold_id, now)}
+
+    def expire_one(self, hold_id: UUID, now: datetime) -> bool:
+        """Release a hold past its time that nothing is drawn from; returns whether it is one."""
+        hold = self.holds[hold_id]
+        if not hold.open or hold.request.expires_at > now or self.has_open_draw(hold):
+            return False
+        self._release(hold)
+        return True
 
     def has_open_draw(self, hold: Hold) -> bool:
-        return any(draw.hold is hold and draw.state == "open" for draw in self.draws.values())
+        return any(draw.state == "open" for draw in hold.draws)
 
     def _release(self, hold: Hold) -> None:
         for leg in hold.request.legs:

@@ -227,7 +227,7 @@ class Machine(RuleBasedStateMachine):
             self._capture([self.readings[which % len(self.readings)]])
 
     def _capture(self, batch: list[UsageCharge]) -> None:
-        expected = [self.model.capture(event) for event in batch]
+        expected = self.model.capture(batch)
         answers = self.do(self.city.capture(*batch))
         assert [(a.outcome, a.charged_micros, a.overrun_micros) for a in answers] == expected
         self.readings += batch

@@ -188,6 +188,16 @@ BEGIN
         AND cardinality(draw_ids) > (SELECT count(DISTINCT r) FROM unnest(draw_ids) AS r) THEN
         RAISE EXCEPTION 'a batch names each draw once' USING ERRCODE = 'ML003';
     END IF;
+    -- A hold that closes behind its last reading moves what no capture did: all accounts are
+    -- locked now and in order, for a second look that began with a lower one might wait in a circle.
+    IF true = ANY (finals) THEN
+        PERFORM 1 FROM account AS a
+        WHERE a.limited AND a.id IN (
+            SELECT l.account_id FROM draw AS d JOIN leg AS l ON l.hold_id = d.hold_id
+            WHERE d.id = ANY (draw_ids)
+        )
+        ORDER BY a.id FOR NO KEY UPDATE;
+    END IF;
     decisions := decide(draw_ids, sequences, hashes, costs, finals);
 
     INSERT INTO usage_event

@@ -1,0 +1,81 @@
+"""A database of a campaign's own, and what it holds in the end."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from faults.campaign import Broken
+from mains.api.app import AUDITED
+from mains.db import Queries, Transaction, embedded, migrations
+from mains.ledger.auditing import BOUNDED, ROWS_MAX
+
+WITNESS = "CREATE SEQUENCE public.witness; GRANT USAGE ON SEQUENCE public.witness TO mains_app"
+HOLDS = "SELECT id, state = 'open' FROM ledger.hold WHERE leg_accounts && %s::bigint[]"
+DRAWS = """
+SELECT d.id, d.state::text, d.captured, d.metered, d.late, d.overrun
+FROM ledger.draw AS d JOIN ledger.hold AS h ON h.id = d.hold_id WHERE h.leg_accounts && %s::bigint[]
+"""
+ROOMS = "SELECT id, credits, debits, pending FROM ledger.account WHERE id = ANY(%s)"
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """How the application and the owner reach it."""
+
+    app_url: str
+    owner_url: str
+
+    def add_witness(self) -> None:
+        """Make the sequence that `draw_witness` reads."""
+        with psycopg.connect(self.owner_url, autocommit=True) as connection:
+            connection.execute(WITNESS)
+
+    def stored(self, limited: set[int]) -> dict[str, dict[Any, Any]]:
+        """Return the rooms of these accounts, and the holds and draws on them, as `compare` wants.
+
+        All of it comes from one snapshot.
+        """
+        accounts = [sorted(limited)]
+        with psycopg.connect(self.owner_url) as connection:
+            connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            rooms = connection.execute(ROOMS, accounts).fetchall()
+            holds = connection.execute(HOLDS, accounts).fetchall()
+            draws = connection.execute(DRAWS, accounts).fetchall()
+        return {
+            "rooms": {row[0]: row[1:] for row in rooms},
+            "holds": {row[0]: row[1] for row in holds},
+            "draws": {row[0]: (row[1], tuple(row[2]), *row[3:]) for row in draws},
+        }
+
+    def check_invariants(self, slices: Sequence[str] = AUDITED) -> None:
+        """Raise Broken where an invariant of these slices does not hold."""
+        with psycopg.connect(self.owner_url) as connection:
+            for slice_name in slices:
+                queries = Queries.load(f"mains.{slice_name}", "audit.sql")
+                for invariant, query in queries.items():
+                    bounded = BOUNDED.format(sql.SQL(query), sql.Literal(ROWS_MAX))
+                    rows = connection.execute(bounded).fetchall()
+                    if rows:
+                        raise Broken(f"{slice_name}.{invariant}: {rows}")
+
+
+@contextmanager
+def a_store() -> Iterator[Store]:
+    """Give a throw-away server with the newest schema, and the sequence of witnesses."""
+    with embedded.throw_away() as server:
+        assert server.endpoints.owner_url is not None
+        migrations.migrate(server.endpoints.owner_url)
+        store = Store(server.endpoints.app_url, server.endpoints.owner_url)
+        store.add_witness()
+        yield store
+
+
+async def draw_witness(tx: Transaction) -> int:
+    """Return the next number; while a transaction holds its locks, numbers order what conflicts."""
+    row = await (await tx.execute("SELECT nextval('public.witness') AS number")).fetchone()
+    assert row is not None
+    return int(row["number"])
