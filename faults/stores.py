@@ -11,6 +11,7 @@ from psycopg import sql
 from faults.campaign import Broken
 from mains.api.app import AUDITED
 from mains.db import Queries, Transaction, embedded, migrations
+from mains.db.cluster import DATABASE, OWNER
 from mains.ledger.auditing import BOUNDED, ROWS_MAX
 
 WITNESS = "CREATE SEQUENCE public.witness; GRANT USAGE ON SEQUENCE public.witness TO mains_app"
@@ -28,11 +29,23 @@ class Store:
 
     app_url: str
     owner_url: str
+    superuser_url: str = ""
 
     def add_witness(self) -> None:
         """Make the sequence that `draw_witness` reads."""
         with psycopg.connect(self.owner_url, autocommit=True) as connection:
             connection.execute(WITNESS)
+
+    @contextmanager
+    def copy(self, name: str) -> Iterator["Store"]:
+        """Give a database beside this one with the same schema, made from the template."""
+        with psycopg.connect(self.superuser_url, autocommit=True) as connection:
+            connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'.encode())
+            connection.execute(
+                f'CREATE DATABASE "{name}" TEMPLATE {DATABASE} OWNER {OWNER}'.encode()
+            )
+            yield Store(_on(self.app_url, name), _on(self.owner_url, name), self.superuser_url)
+            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
 
     def stored(self, limited: set[int]) -> dict[str, dict[Any, Any]]:
         """Return the rooms of these accounts, and the holds and draws on them, as `compare` wants.
@@ -68,10 +81,15 @@ def a_store() -> Iterator[Store]:
     """Give a throw-away server with the newest schema, and the sequence of witnesses."""
     with embedded.throw_away() as server:
         assert server.endpoints.owner_url is not None
+        assert server.superuser_url is not None
         migrations.migrate(server.endpoints.owner_url)
-        store = Store(server.endpoints.app_url, server.endpoints.owner_url)
+        store = Store(server.endpoints.app_url, server.endpoints.owner_url, server.superuser_url)
         store.add_witness()
         yield store
+
+
+def _on(url: str, name: str) -> str:
+    return url.replace(f"@/{DATABASE}?", f"@/{name}?")
 
 
 async def draw_witness(tx: Transaction) -> int:
