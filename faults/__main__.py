@@ -13,7 +13,7 @@ from typing import Final, cast
 
 from faults.common import SEED_BITS, SHARES, Campaign, Result, Share, keep, measured
 
-CAMPAIGNS: Final[tuple[str, ...]] = ()
+CAMPAIGNS: Final[tuple[str, ...]] = ("simulation",)
 """In the order in which a share runs them."""
 
 
