@@ -29,6 +29,8 @@ from tests.simulation.network import Network
 from tests.simulation.store import ModelDatabase, Store, unavailable
 
 PERSON: Final = UUID(int=7)
+DIES_COMMITTED: Final = 0.2
+"""How often the answer to COMMIT takes time, in which whoever waits for it may be killed."""
 FORGED: Final[ContextVar[bool]] = ContextVar("forged", default=False)
 """Set while the API works on a message that the network made up."""
 
@@ -55,7 +57,8 @@ class Faults:
 
     async def end(self) -> None:
         committing, self.committing = self.committing, True
-        await asyncio.sleep(0)
+        if self.random.random() < DIES_COMMITTED:
+            await asyncio.sleep(self._seconds())
         if not committing:
             raise unavailable("unknown")
 

@@ -30,7 +30,7 @@ def replaced(seed: int, fault: Fault | None) -> Iterator[None]:
         stack.enter_context(patch.object(sites, "dsse", _unsigned()))
         stack.enter_context(patch.object(logs, "ROUND_SECONDS", 20.0))
         stack.enter_context(patch.object(agent_routes, "POLL_SECONDS", 5.0))
-        stack.enter_context(patch.object(dispatcher, "IDLE_SECONDS", 2.0))
+        stack.enter_context(patch.object(dispatcher, "IDLE_SECONDS", 3.0))
         stack.enter_context(patch.object(rules, "LOOK_SECONDS_MAX", 1.0))
         stack.enter_context(patch.object(rules, "USAGE_SECONDS", 4.0))
         # A tenth of the reporting grace that simulations have, as it is of the real one.

@@ -31,7 +31,8 @@ from tests.simulation.vouchers import grant_voucher
 
 IN_MEMORY: Final = "/dev/shm" if Path("/dev/shm").is_dir() else None
 START: Final = datetime(2026, 3, 29, 0, 59, tzinfo=UTC)
-STORM_SECONDS: Final = 70.0
+STORM_SECONDS: Final = 60.0
+STORM_SECONDS_DIRECTED: Final = 100.0
 CALM_SECONDS_MAX: Final = 3_000.0
 CURRENCY: Final = "CNY"
 CALLER_SECONDS_MAX: Final = 15.0
@@ -113,11 +114,13 @@ class World:
         # A few kinds of faults a seed, each often: so that they meet, which one of each would not.
         self._strikes = self.random.sample(STRIKES, self.random.randint(1, 5))
         self._long = self.random.random() < 0.4
+        self._storm_seconds = STORM_SECONDS
         self._troubles: tuple[float, ...] = (0.0, 0.0, 0.5)
         self._lasting: tuple[float, ...] = (0.5, 8.0, 40.0)
         if fault is not None and fault.strikes:
             self._strikes, self._long = list(fault.strikes), True
             self._lasting = (40.0,)
+            self._storm_seconds = STORM_SECONDS_DIRECTED
             self._troubles = (0.5, 0.9) if fault.stalled else self._troubles
         self._failed: asyncio.Future[None] = loop.create_future()
 
@@ -277,13 +280,13 @@ class World:
         for site in self.sites:
             site.set_trouble(self.random.choice(self._troubles))
         steps = sorted(
-            self.random.uniform(0, STORM_SECONDS) for _ in range(self.random.randint(4, 9))
+            self.random.uniform(0, self._storm_seconds) for _ in range(self.random.randint(4, 9))
         )
         began = self.loop.time()
         for at in steps:
             await asyncio.sleep(max(0.0, began + at - self.loop.time()))
             await self._strike()
-        await asyncio.sleep(max(0.0, began + STORM_SECONDS - self.loop.time()))
+        await asyncio.sleep(max(0.0, began + self._storm_seconds - self.loop.time()))
 
     async def _strike(self) -> None:
         """Let one thing fail, and come back by itself after a while where it would."""
@@ -343,7 +346,7 @@ class World:
 
     async def _call(self, number: int) -> None:
         """Submit one job until it is answered; perhaps cancel it, or tasks of it, later."""
-        await asyncio.sleep(self.random.uniform(0, STORM_SECONDS / 2))
+        await asyncio.sleep(self.random.uniform(0, self._storm_seconds / 2))
         job_id = UUID(int=1_000 + number)
         self.trace.name(job_id, "job")
         spec = self._spec()
