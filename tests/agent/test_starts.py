@@ -9,6 +9,7 @@ from fastapi import FastAPI, Response
 
 from mains.agent.client import Server
 from mains.agent.journal import Ordered
+from mains.agent.rules import START_SECONDS_MAX, START_SECONDS_MAX_UNLEASED
 from mains.agent.runs import Phase, Run
 from mains.agent.staging import BundleCache
 from mains.agent.starts import FETCH_TRIES_MAX, START_TRIES_MAX, Looks, Starter
@@ -58,7 +59,7 @@ class Bench:
 
     async def start(self, order: StartOrder) -> Run:
         run = Run.ordered(Ordered.of(order), phase=Phase.PENDING)
-        await self.starter.start(run, order)
+        assert await self.starter.start(run, order)
         return run
 
 
@@ -124,6 +125,27 @@ async def test_nothing_is_asked_again_before_the_engine_was_looked_at(tmp_path: 
     starting.cancel()
 
     assert engine.asked == 1
+
+
+async def test_an_order_that_has_become_too_old_is_not_begun(tmp_path: Path) -> None:
+    engine = Mute(CLOCK)
+    bench = Bench(tmp_path, engine=engine, statuses=[404])
+    order = an_order(leased=True)
+    run = Run.ordered(Ordered.of(order), phase=Phase.PENDING)
+    now = asyncio.get_running_loop().time()
+    run.ordered_again(asked_at=now - START_SECONDS_MAX - 1)
+
+    assert not await bench.starter.start(run, order)
+
+    assert (engine.asked, run.last_word) == (0, None)
+    run.ordered_again(asked_at=now)
+    assert run.start_until == now + START_SECONDS_MAX
+
+
+async def test_without_a_lease_an_order_may_wait_for_minutes_and_no_longer() -> None:
+    run = Run.ordered(Ordered.of(an_order(leased=False)), phase=Phase.PENDING)
+    run.ordered_again(asked_at=100.0)
+    assert run.start_until == 100.0 + START_SECONDS_MAX_UNLEASED
 
 
 class Mute(FakeEngine):

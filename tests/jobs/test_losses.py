@@ -126,6 +126,21 @@ async def test_a_run_that_waits_for_its_site_is_given_up_only_past_its_deadline(
     await city.settled(job_id)
 
 
+async def test_a_site_is_not_told_of_a_run_that_could_outlive_its_deadline(city: City) -> None:
+    site = await city.site("north")
+    job_id = await city.job()
+    order = await started(city, site)
+    city.clock.advance(timedelta(minutes=44))
+    assert [again.attempt_id for again in await site.orders()] == [order.attempt_id]
+    city.clock.advance(timedelta(minutes=2))
+    assert await site.orders() == []
+    city.clock.advance(timedelta(hours=1, minutes=15))
+    assert (await city.tidy()).lost == 1
+    await site.sync()
+    await site.end(await started(city, site))
+    await city.settled(job_id)
+
+
 async def test_a_full_list_without_a_run_means_that_it_is_lost(city: City) -> None:
     site = await city.site("north")
     job_id = await city.job()

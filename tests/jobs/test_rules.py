@@ -65,6 +65,10 @@ def test_an_attempt_is_told_to_end_a_grace_before_its_hold_does() -> None:
     )
 
 
+def test_a_site_is_told_of_an_attempt_while_its_run_would_still_end_before_the_deadline() -> None:
+    assert rules.told_since(now=NOW, reporting_grace=3_600) == NOW - timedelta(minutes=45)
+
+
 def test_a_success_keeps_the_results_and_charges_what_was_used() -> None:
     attempt = an_attempt()
     at = NOW - timedelta(seconds=3)

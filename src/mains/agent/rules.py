@@ -23,6 +23,14 @@ TASKS_SECONDS: Final = 0.5
 """Tasks that end one after another are told together this often, for each report lists all."""
 COMPLETE_SECONDS: Final = 1.0
 """A full list of what the site has is sent at most this often."""
+START_SECONDS_MAX: Final = 8.0
+"""A leased run begins within this time of the question whose answer ordered it, or not at all.
+
+The engine counts its first lease from its beginning, the server from the answer: what begins later
+than the server's grace (10 s) could still run when it has been given up and runs elsewhere.
+"""
+START_SECONDS_MAX_UNLEASED: Final = 600.0
+"""As above for all other runs, which the server gives up an hour behind their time limit only."""
 LOOK_SECONDS_MIN: Final = 0.05
 LOOK_SECONDS_MAX: Final = 0.5
 REASON_LENGTH_MAX: Final = 500

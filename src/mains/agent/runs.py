@@ -48,7 +48,10 @@ class LogShipping:
 
 @dataclass(slots=True, eq=False)
 class Run:
-    """`last_word` is set once nothing more will come of it, outputs and logs included."""
+    """`last_word` is set once nothing more will come of it, outputs and logs included.
+
+    start_until is when its order is too old to be begun, in the loop's seconds; None is never.
+    """
 
     attempt_id: UUID
     fence: int
@@ -59,6 +62,7 @@ class Run:
     logs: LogShipping
     looked_at: int = 0
     renewed_at: float = 0.0
+    start_until: float | None = None
     observation: Observation | None = None
     settling: bool = False
     last_word: Observation | None = None
@@ -94,6 +98,11 @@ class Run:
         """Say whether the engine runs it, as far as it last told."""
         observed = self.observation
         return observed is not None and not observed.report.state.final
+
+    def ordered_again(self, *, asked_at: float) -> None:
+        """Note that the server wants it begun, as its answer to a question of then says."""
+        seconds = rules.START_SECONDS_MAX if self.leased else rules.START_SECONDS_MAX_UNLEASED
+        self.start_until = asked_at + seconds
 
     def report(self) -> AttemptReport | None:
         """Return what to say of it now; None before the engine has it."""

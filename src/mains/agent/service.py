@@ -6,7 +6,7 @@ its orders until it sees them done, and an answer that is lost changes nothing.
 
 import asyncio
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -134,7 +134,7 @@ async def _serve(
     async with Server(
         config.url, key=key, clock=clock, verify=verify, transport=transport
     ) as server:
-        registration = await _register(config, server, clock=clock)
+        registration = await register(config, server, clock=clock)
         server.identify(site_id=config.site_id, epoch=registration.epoch)
         _keep_lease(config, registration)
 
@@ -173,9 +173,15 @@ async def _patiently_trust(config: AgentConfig) -> ssl.SSLContext | bool:
             await patience.wait()
 
 
-async def _register(config: AgentConfig, server: Server, *, clock: Clock) -> RegisterAnswer:
+async def register(
+    config: AgentConfig,
+    server: Server,
+    *,
+    clock: Clock,
+    patience: Callable[[], Patience] = Patience,
+) -> RegisterAnswer:
     """Open the next epoch; a server that is away is waited for, with one and the same instance."""
-    instance_id, patience = new_id(), Patience()
+    instance_id, waiting = new_id(), patience()
     while True:
         request = RegisterRequest(
             protocol=PROTOCOL,
@@ -188,7 +194,7 @@ async def _register(config: AgentConfig, server: Server, *, clock: Clock) -> Reg
             answer = await server.register(request)
         except (Unavailable, Broken) as error:
             LOG.warning("server_unreachable", because=error.detail)
-            await patience.wait()
+            await waiting.wait()
             continue
         LOG.info("agent_registered", site=config.site, epoch=answer.epoch)
         return answer

@@ -1,7 +1,6 @@
 """The loop of one registered agent: look at the engine, say what is new, do what is answered."""
 
 import asyncio
-import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
@@ -74,6 +73,7 @@ class SiteAgent:
         clock: Clock,
         registration: RegisterAnswer,
         serve_pools: Callable[[Sequence[PoolOrder]], Awaitable[None]],
+        patience: Callable[[], Patience] = Patience,
     ) -> None:
         self._config = config
         self._engine = engine
@@ -86,7 +86,8 @@ class SiteAgent:
         self._forgotten: OrderedDict[UUID, int] = OrderedDict()
         self._journal = Journal(config.folder)
         self._news = asyncio.Event()
-        self._patience = Patience()
+        self._patience = patience()
+        self._new_patience = patience
         self._settling = asyncio.Semaphore(SETTLING_MAX)
         self._sequence = 0
         self._looks = Looks()
@@ -98,10 +99,16 @@ class SiteAgent:
         self._pools_told: list[PoolReport] = []
         self._pools_found: list[PoolReport] = []
         self._tasks: set[asyncio.Task[None]] = set()
-        self._logs = LogShipper(engine, server, runs=self._shipping, patience=Patience)
+        self._logs = LogShipper(engine, server, runs=self._shipping, patience=patience)
         bundles = BundleCache(config.folder, bytes_max=config.bundle_bytes_max)
         self._starter = Starter(
-            engine, server, bundles, clock=clock, news=self._news, looks=self._looks
+            engine,
+            server,
+            bundles,
+            clock=clock,
+            news=self._news,
+            looks=self._looks,
+            patience=patience,
         )
 
     async def work(self) -> None:
@@ -118,7 +125,7 @@ class SiteAgent:
 
     async def _cycle(self) -> None:
         await self._look()
-        message, asked_at = self._compose(), time.monotonic()
+        message, asked_at = self._compose(), _seconds()
         try:
             answer = await self._exchange(message)
         except (StaleEpoch, Unauthenticated, Incompatible):
@@ -138,7 +145,7 @@ class SiteAgent:
     async def _look(self) -> None:
         """Observe the engine; settle what has ended, forget what the engine has lost."""
         self._news.clear()
-        begun = time.monotonic()
+        begun = _seconds()
         self._looks.begun += 1
         look = self._looks.begun
         try:
@@ -154,7 +161,7 @@ class SiteAgent:
             self._miss(look)
         self._seen_all = True
         self._looks.seen = look
-        self._look_took = time.monotonic() - begun
+        self._look_took = _seconds() - begun
         # Runs without outputs and logs settle in this one step of theirs.
         await asyncio.sleep(0)
 
@@ -198,7 +205,7 @@ class SiteAgent:
         assert run.observation is not None
         async with self._settling:
             artefacts, troubles = await upload_all(
-                self._engine, self._server, run, patience=Patience
+                self._engine, self._server, run, patience=self._new_patience
             )
         trouble = await self._logs.drain(run)
         report = rules.ended(
@@ -212,7 +219,7 @@ class SiteAgent:
 
     def _compose(self) -> Message:
         """Write the next message: news, meters that are due, leased runs, now and then all."""
-        at = time.monotonic()
+        at = _seconds()
         complete = self._seen_all and at - self._complete_at >= rules.COMPLETE_SECONDS
         reports, usages = [], []
         told: list[tuple[Run, AttemptReport | None, UsageLine | None]] = []
@@ -287,7 +294,7 @@ class SiteAgent:
         awaited.cancel()
 
     def _has_news(self) -> bool:
-        at = time.monotonic()
+        at = _seconds()
         for run in self._runs.values():
             report = run.report()
             if report is None:
@@ -298,7 +305,7 @@ class SiteAgent:
         return False
 
     def _acknowledge(self, message: Message) -> None:
-        at = time.monotonic()
+        at = _seconds()
         for run, report, usage in message.told:
             run.acknowledge(report, usage, at=at)
         if message.request.complete:
@@ -310,7 +317,7 @@ class SiteAgent:
         """Do what the server answered; say whether any of it was new."""
         for attempt_id, reason in answer.refused.items():
             LOG.warning("usage_refused", attempt_id=attempt_id, reason=reason)
-        started = self._start(answer.starts)
+        started = self._start(answer.starts, asked_at=asked_at)
         for stop in answer.stops:
             await self._stop(stop)
         await self._renew(answer, asked_at=asked_at)
@@ -330,16 +337,25 @@ class SiteAgent:
             return False
         return True
 
-    def _start(self, orders: Sequence[StartOrder]) -> bool:
+    def _start(self, orders: Sequence[StartOrder], *, asked_at: float) -> bool:
+        for order in orders:
+            known = self._runs.get(order.attempt_id)
+            if known is not None and known.fence == order.fence:
+                known.ordered_again(asked_at=asked_at)
         fresh = [order for order in orders if self._is_new(order)]
         if not fresh:
             return False
         self._journal.add(fresh)
         for order in fresh:
             run = Run.ordered(Ordered.of(order), phase=Phase.PENDING)
+            run.ordered_again(asked_at=asked_at)
             self._runs[order.attempt_id] = run
-            self._spawn(self._starter.start(run, order))
+            self._spawn(self._begin(run, order))
         return True
+
+    async def _begin(self, run: Run, order: StartOrder) -> None:
+        if not await self._starter.start(run, order) and self._runs.get(run.attempt_id) is run:
+            del self._runs[run.attempt_id]
 
     def _is_new(self, order: StartOrder) -> bool:
         run = self._runs.get(order.attempt_id)
@@ -375,7 +391,7 @@ class SiteAgent:
 
     async def _renew(self, answer: SyncAnswer, *, asked_at: float) -> None:
         """Let leased runs live as long as the server counts on this site, a few times a lease."""
-        at = time.monotonic()
+        at = _seconds()
         seconds = rules.lease_left_seconds(answer, waited_seconds=at - asked_at)
         pause_seconds = self._registration.lease_seconds / RENEWALS_PER_LEASE
         for run in self._runs.values():
@@ -424,3 +440,8 @@ class SiteAgent:
         if not task.cancelled() and (error := task.exception()) is not None:
             self._failure = error
             self._news.set()
+
+
+def _seconds() -> float:
+    """Return the loop's own time, which never jumps: all pauses here are measured by it."""
+    return asyncio.get_running_loop().time()

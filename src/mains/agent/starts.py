@@ -55,23 +55,31 @@ class Starter:
         self._patience = patience
         self._starting = asyncio.Semaphore(STARTING_MAX)
 
-    async def start(self, run: Run, order: StartOrder) -> None:
-        """Bring the run to the engine, or end it with the reason why that cannot be."""
+    async def start(self, run: Run, order: StartOrder) -> bool:
+        """Bring the run to the engine, or end it with the reason why that cannot be.
+
+        Returns False where the order has become too old to be begun: forget it, for the server
+        repeats it if it still wants it, and may have given it to another site.
+        """
         patience = self._patience()
         for _ in range(START_TRIES_MAX):
             async with self._starting:
                 bundle, trouble = await self._bundle(run, order, patience)
                 if run.stopping.is_set():
                     self._end(run, RunState.CANCELLED, "stopped before it began: cancelled")
-                    return
+                    return True
                 if trouble:
                     self._end(run, RunState.FAILED, trouble)
-                    return
+                    return True
+                if _is_late(run):
+                    LOG.warning("order_too_old", attempt_id=str(run.attempt_id))
+                    return False
                 if await self._try(run, order, bundle):
-                    return
+                    return True
             if await self._found(run, patience):
-                return
+                return True
         self._end(run, RunState.FAILED, "the engine did not answer when asked to start it")
+        return True
 
     async def _bundle(
         self, run: Run, order: StartOrder, patience: Patience
@@ -130,3 +138,7 @@ class Starter:
         run.phase = Phase.ENDED
         LOG.warning("attempt_not_started", attempt_id=str(run.attempt_id), because=reason)
         self._news.set()
+
+
+def _is_late(run: Run) -> bool:
+    return run.start_until is not None and asyncio.get_running_loop().time() > run.start_until

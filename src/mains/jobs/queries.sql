@@ -216,13 +216,14 @@ set lease_until = %(lease_until)s
 where site_id = %(site_id)s and ended_at is null and leased and id = any(%(ids)s)
 
 -- What a site should start: assigned there, and not yet known to its agent. Whoever took it back
--- meanwhile has ended it, which only the outer conditions see. Its lease begins when it is told.
+-- meanwhile has ended it, which only the outer conditions see. Its lease begins when it is told;
+-- its deadline does not, so that it is told soon or never.
 -- name: offer_starts
 with picked as (
   select id
   from jobs.attempt
   where site_id = %(site_id)s and ended_at is null and state = 'assigned'
-    and id <> all(%(known)s)
+    and id <> all(%(known)s) and assigned_at > %(assigned_since)s
   order by id
   limit %(limit)s
 )

@@ -85,6 +85,15 @@ def deadline(*, now: datetime, wall: int, grace: int, reporting_grace: int) -> d
     return now + timedelta(seconds=wall + grace + reporting_grace)
 
 
+def told_since(*, now: datetime, reporting_grace: int) -> datetime:
+    """Return since when an attempt must have been assigned for its site to be told of it now.
+
+    Its deadline counts from its assignment: told near the end of the reporting grace, it could
+    still run when it has been given up and runs elsewhere. The last quarter is kept free for that.
+    """
+    return now - timedelta(seconds=reporting_grace * 3 // 4)
+
+
 def end(attempt: Attempt, report: AttemptReport, *, now: datetime) -> Ending:
     """Decide the end of an attempt from its site's final report.
 

@@ -108,6 +108,9 @@ async def orders_for(
             "site_id": site_id,
             "known": known,
             "limit": STARTS_MAX,
+            "assigned_since": rules.told_since(
+                now=now, reporting_grace=settings.reporting_grace_seconds
+            ),
             "lease_until": now + timedelta(seconds=settings.agent_lease_seconds),
             "now": now,
         },
