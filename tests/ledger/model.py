@@ -33,7 +33,7 @@ class Account:
 class Hold:
     request: HoldRequest
     open: bool = True
-    draws: list["Draw"] = field(default_factory=list)
+    draws: tuple["Draw", ...] = ()
 
     def amount(self, payer: int) -> int:
         return self.request.ceiling_micros if payer < 0 else self.request.amounts[payer]
@@ -122,7 +122,7 @@ class Model:
             if self.claimed(hold, payer) + draw.claims(payer) > hold.amount(payer):
                 return DrawOutcome.NO_ROOM
         self.draws[request.draw_id] = draw
-        hold.draws.append(draw)
+        hold.draws = (*hold.draws, draw)
         return DrawOutcome.OPENED
 
     def claimed(self, hold: Hold, payer: int) -> int:

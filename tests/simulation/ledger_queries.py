@@ -149,7 +149,7 @@ def capture(store: Store, asked: Asked) -> list[Row]:
             final=final == "True",
             close_hold=closing == "True",
         )
-        outcome, charged, overrun = store.ledger.capture(event)
+        [(outcome, charged, overrun)] = store.ledger.capture([event])
         rows.append(
             {"draw_id": event.draw_id, "outcome": outcome, "charged": charged, "overrun": overrun}
         )
