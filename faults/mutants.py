@@ -23,8 +23,8 @@ from faults.stores import Store, a_store
 
 MUTANTS: Final = 80
 KILLED_PERCENT_MIN: Final = 95
-OPERATIONS: Final = 700
-FUNDS: Final = (2_000, 12_000)
+ROUNDS: Final = ((700, 2_000, 8), (700, 12_000, 8), (3_000, 12_000, 24))
+"""Operations, funds and callers: scarce first, then ample, then a crowd that meets in locks."""
 ROUND_SECONDS_MAX: Final = 60
 TESTS_SECONDS_MAX: Final = 400
 FUNCTIONS: Final = """
@@ -112,12 +112,14 @@ def mutants_of(owner_url: str) -> Iterator[Mutant]:
 
 def is_seen_by_operations(mutant: Mutant, store: Store, seed: int) -> bool:
     """Return whether short runs of operations find the mistake; each has a database of its own."""
-    for number, funds in enumerate(FUNDS):
+    for number, (operations, funds, callers) in enumerate(ROUNDS):
         with store.copy(f"mutant_{number}") as copied:
             try:
                 _apply(mutant, copied)
                 rolling = chance(seed, f"{mutant.name} {number}")
-                making = a_round(copied, rolling, operations=OPERATIONS, funds=funds)
+                making = a_round(
+                    copied, rolling, operations=operations, funds=funds, callers=callers
+                )
                 asyncio.run(asyncio.wait_for(making, ROUND_SECONDS_MAX))
                 copied.check_invariants(("ledger",))
             except (*FAULTS, *SHOCKS):
@@ -174,7 +176,7 @@ def _changes(
     word = body[token.start : token.end + 1].lower()
     if word in SWAPS:
         yield token.start, token.end + 1, SWAPS[word]
-    if token.name == "ICONST":
+    if token.name == "ICONST" and body[tokens[at - 1].start : token.start].strip() != "PERFORM":
         yield token.start, token.end + 1, str(int(word) + 1)
     if word == "for" and _words(body, tokens, at, 4) == ["for", "no", "key", "update"]:
         yield token.start, tokens[at + 3].end + 1, " "

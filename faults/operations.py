@@ -9,6 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from tests.ledger.builders import City, digest
+from tests.ledger.model import Placed
 
 from faults.campaign import Broken, Share, chance
 from faults.history import Call, History, check, compare
@@ -76,13 +77,14 @@ async def a_round(
     *,
     operations: int = OPERATIONS_A_ROUND,
     funds: int = FUNDS,
+    callers: int = CALLERS,
 ) -> list[Call]:
     """Let several callers work on the same accounts, then have their history checked."""
-    database = await Database.open(store.app_url, size_max=CALLERS)
+    database = await Database.open(store.app_url, size_max=callers)
     try:
         city = await _city(database, store.owner_url)
         world = _World(city, History(), operations, funds)
-        seeds = [dice.getrandbits(64) for _ in range(CALLERS)]
+        seeds = [dice.getrandbits(64) for _ in range(callers)]
         await asyncio.gather(*(_Caller(world, random.Random(one)).work() for one in seeds))
         await _Caller(world, dice).close_all()
         limited = {city.accounts[name] for name in LIMITED}
@@ -179,7 +181,7 @@ class _Caller:
         world.history.add(kind, asked, answers, at=at, began=began, witness=witness)
         both = list(zip(asked, answers, strict=True))
         if kind == "place":
-            world.holds += [hold for hold, (said, _) in both if said is HoldOutcome.PLACED]
+            world.holds += [hold for hold, said in both if said.outcome is HoldOutcome.PLACED]
         if kind == "open_draws":
             world.draws += [draw for draw, said in both if said is DrawOutcome.OPENED]
 
@@ -301,7 +303,7 @@ async def _transfers(tx: Transaction, asked: Sequence[Any], at: datetime) -> Seq
 
 async def _place(tx: Transaction, asked: Sequence[Any], at: datetime) -> Sequence[Any]:
     answers = await service.place(tx, asked, now=at)
-    return [(answer.outcome, answer.short_account_id) for answer in answers]
+    return [Placed.of(answer) for answer in answers]
 
 
 async def _open_draws(tx: Transaction, asked: Sequence[Any], at: datetime) -> Sequence[Any]:

@@ -12,6 +12,7 @@ from faults.operations import a_round
 from faults.stores import Store
 
 from mains.ledger.values import CaptureOutcome, HoldOutcome, TransferOutcome
+from tests.ledger.model import Placed
 
 pytestmark = pytest.mark.anyio
 
@@ -70,7 +71,7 @@ async def test_many_callers_at_once_leave_a_history_that_the_model_explains(
 async def test_a_hold_that_never_had_room_is_found(calls: list[Call]) -> None:
     at, position = first(calls, "place", lambda said: said[0] is HoldOutcome.REFUSED)
     with pytest.raises(Broken, match="place"):
-        check(answered(calls, at, position, (HoldOutcome.PLACED, None)), limited=limited(calls))
+        check(answered(calls, at, position, Placed(HoldOutcome.PLACED)), limited=limited(calls))
 
 
 async def test_a_hold_that_was_lost_is_found(calls: list[Call]) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple, Self
 from uuid import UUID
 
 from mains.ledger.rules import split
@@ -11,6 +12,7 @@ from mains.ledger.values import (
     CloseOutcome,
     DrawOutcome,
     DrawRequest,
+    HoldAnswer,
     HoldOutcome,
     HoldRequest,
     TransferOutcome,
@@ -37,6 +39,24 @@ class Hold:
 
     def amount(self, payer: int) -> int:
         return self.request.ceiling_micros if payer < 0 else self.request.amounts[payer]
+
+
+class Placed(NamedTuple):
+    """How a hold was answered; amounts in micro-units."""
+
+    outcome: HoldOutcome
+    short_account_id: int | None = None
+    short_needed: int | None = None
+    short_available: int | None = None
+
+    @classmethod
+    def of(cls, answer: HoldAnswer) -> Self:
+        return cls(
+            answer.outcome,
+            answer.short_account_id,
+            answer.short_needed_micros,
+            answer.short_available_micros,
+        )
 
 
 @dataclass
@@ -95,20 +115,21 @@ class Model:
         self.transfers[transfer_id] = (debit, credit, amount)
         return TransferOutcome.PLACED
 
-    def place(self, request: HoldRequest) -> tuple[HoldOutcome, int | None]:
-        """Return the outcome and the account that was short."""
+    def place(self, request: HoldRequest) -> Placed:
+        """Return the outcome, and of a refusal which account was short, what of and what it had."""
         known = self.holds.get(request.hold_id)
         if known is not None:
             same = known.request.request_hash == request.request_hash
-            return (HoldOutcome.REPLAYED if same else HoldOutcome.CONFLICT), None
+            return Placed(HoldOutcome.REPLAYED if same else HoldOutcome.CONFLICT)
         hold = Hold(request)
         for leg in request.legs:
-            if self.accounts[leg.account_id].available < hold.amount(leg.payer):
-                return HoldOutcome.REFUSED, leg.account_id
+            available, needed = self.accounts[leg.account_id].available, hold.amount(leg.payer)
+            if available < needed:
+                return Placed(HoldOutcome.REFUSED, leg.account_id, needed, available)
         for leg in request.legs:
             self.accounts[leg.account_id].pending += hold.amount(leg.payer)
         self.holds[request.hold_id] = hold
-        return HoldOutcome.PLACED, None
+        return Placed(HoldOutcome.PLACED)
 
     def open_draw(self, request: DrawRequest) -> DrawOutcome:
         known = self.draws.get(request.draw_id)

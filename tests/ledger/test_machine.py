@@ -30,7 +30,7 @@ from mains.ledger.values import (
     UsageCharge,
 )
 from tests.ledger.builders import City, digest
-from tests.ledger.model import Model
+from tests.ledger.model import Model, Placed
 
 Answer = TypeVar("Answer")
 EXAMPLES: Final = 10
@@ -148,7 +148,7 @@ class Machine(RuleBasedStateMachine):
     def _place(self, batch: list[HoldRequest]) -> None:
         expected = [self.model.place(request) for request in batch]
         answers = self.do(self.city.place(*batch))
-        assert [(answer.outcome, answer.short_account_id) for answer in answers] == expected
+        assert [Placed.of(answer) for answer in answers] == expected
         self.requests += [r for r in batch if r.hold_id in self.model.holds]
 
     @rule(

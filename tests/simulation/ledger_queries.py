@@ -7,7 +7,7 @@ from uuid import UUID
 
 from mains.ledger.rules import Mode
 from mains.ledger.service import QUERIES
-from mains.ledger.values import DrawRequest, HoldOutcome, HoldRequest, Leg, UsageCharge
+from mains.ledger.values import DrawRequest, HoldRequest, Leg, UsageCharge
 from tests.ledger.model import Draw, Model
 from tests.simulation.store import Asked, Row, Store, answers
 
@@ -103,18 +103,11 @@ def _place(
         legs=tuple(map(Leg, numbers(accounts), numbers(payers))),
         expires_at=datetime.fromisoformat(expiry),
     )
-    outcome, short = model.place(request)
-    needed = available = None
-    if outcome is HoldOutcome.REFUSED and short is not None:
-        payer = next(leg.payer for leg in request.legs if leg.account_id == short)
-        needed = request.ceiling_micros if payer < 0 else request.amounts[payer]
-        available = model.accounts[short].available
+    placed = model.place(request)
     return {
         "hold_id": request.hold_id,
-        "outcome": outcome,
-        "short_account": short,
-        "short_needed": needed,
-        "short_available": available,
+        **placed._asdict(),
+        "short_account": placed.short_account_id,
     }
 
 
