@@ -94,18 +94,28 @@ class Book:
         return next(reversed(self.answers), None)
 
 
+def greedy() -> JobSpec:
+    """Return a job of no time at all that holds a fifth of the firm's money for its limit."""
+    return light(0).model_copy(update={"name": "greedy", "time_seconds": 20_000})
+
+
 @dataclass
 class Traffic:
-    """Threads that go on until `stop`, each with one closed loop: submit, wait for the end."""
+    """Threads that go on until `stop`, each with one closed loop: submit, wait for the end.
+
+    `contenders` more of them race for the room of one account, which has it for a few at a time.
+    """
 
     town: Town
     seed: int
+    contenders: int = 0
     book: Book = field(default_factory=Book)
     _stop: threading.Event = field(default_factory=threading.Event)
     _users: list[Future[None]] = field(default_factory=list)
 
     def start(self) -> None:
         loops = [self._marked, self._marked, self._light, self._light_batch]
+        loops += [self._greedy] * self.contenders
         pool = ThreadPoolExecutor(len(loops))
         for number, loop in enumerate(loops):
             chance = random.Random(self.seed * 100 + number)  # noqa: S311
@@ -140,6 +150,9 @@ class Traffic:
 
     def _light_batch(self, client: Client, chance: random.Random) -> None:
         self._submit(client, [light(chance.uniform(0, 0.3)) for _ in range(chance.randint(2, 6))])
+
+    def _greedy(self, client: Client, chance: random.Random) -> None:
+        self._submit(client, [greedy()])
 
     def _submit(self, client: Client, specs: Sequence[JobSpec]) -> None:
         requests = [SubmitRequest(id=new_id(), spec=spec) for spec in specs]
