@@ -7,17 +7,29 @@ what the plain model answers, and an order of time too: a call that ended before
 the lower witness.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from itertools import count
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from tests.ledger.model import Model
 
 from faults.campaign import Broken
 
 SHOWN_CHARACTERS: Final = 600
+
+
+class Told(StrEnum):
+    """What the caller was told of its COMMIT."""
+
+    DONE = "done"
+    REFUSED = "refused"
+    """Rolled back by the caller: it has an answer and no effect."""
+
+    UNKNOWN = "unknown"
+    NOTHING = "nothing_done"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +43,15 @@ class Call:
     began: int
     ended: int
     witness: int
+    xid: int
+    told: Told = Told.DONE
+
+
+class Witness(NamedTuple):
+    """A transaction's place in the order of locks, and its id in the database."""
+
+    number: int
+    xid: int
 
 
 @dataclass(slots=True)
@@ -52,11 +73,40 @@ class History:
         *,
         at: datetime,
         began: int,
-        witness: int,
-    ) -> None:
-        """Write down a call that has just been answered."""
-        call = Call(kind, tuple(asked), tuple(answers), at, began, self.tick(), witness)
+        witness: Witness,
+        told: Told = Told.DONE,
+    ) -> Call:
+        """Write down a call that has just ended."""
+        call = Call(
+            kind,
+            tuple(asked),
+            tuple(answers),
+            at,
+            began,
+            self.tick(),
+            witness.number,
+            witness.xid,
+            told,
+        )
         self.calls.append(call)
+        return call
+
+
+def happened(calls: Iterable[Call], committed: Set[int]) -> list[Call]:
+    """Return the calls that took place; `committed` are the transactions that the database kept.
+
+    Raises Broken where a caller was told what is not so: unknown alone may be either.
+    """
+    kept = []
+    for call in calls:
+        is_kept = call.xid in committed
+        if call.told is Told.DONE and not is_kept:
+            raise Broken(f"{call.kind} {_short(call.asked)} was acknowledged, and is not there")
+        if call.told is Told.NOTHING and is_kept:
+            raise Broken(f"{call.kind} {_short(call.asked)} was told undone, and is there")
+        if is_kept or call.told is Told.REFUSED:
+            kept.append(call)
+    return kept
 
 
 def check(calls: Iterable[Call], *, limited: set[int]) -> Model:

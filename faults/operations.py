@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -12,10 +12,10 @@ from tests.ledger.builders import City, digest
 from tests.ledger.model import Placed
 
 from faults.campaign import Broken, Share, chance
-from faults.history import Call, History, check, compare
+from faults.history import Call, History, Told, Witness, check, compare, happened
 from faults.stores import Store, a_store, draw_witness
 from mains.db import Database, Transaction
-from mains.errors import StateConflict
+from mains.errors import DatabaseUnavailable, StateConflict
 from mains.ids import new_id
 from mains.ledger import service
 from mains.ledger.rules import Mode
@@ -36,6 +36,8 @@ CALLERS: Final = 8
 BATCH_MAX: Final = 20
 FUNDS: Final = 30_000
 EXPIRED_MAX: Final = 50
+TRIES_MAX: Final = 50
+PAUSE_SECONDS: Final = 0.02
 LIMITED: Final = ("own", "first", "second", "cap")
 LEGS: Final = (
     (("own", 0), ("first", 1), ("cap", 1), ("second", 2)),
@@ -78,24 +80,33 @@ async def a_round(
     operations: int = OPERATIONS_A_ROUND,
     funds: int = FUNDS,
     callers: int = CALLERS,
+    through: str | None = None,
 ) -> list[Call]:
-    """Let several callers work on the same accounts, then have their history checked."""
+    """Let several callers work on the same accounts, then have their history checked.
+
+    `through` is an address of the same database by which connections may break.
+    """
     database = await Database.open(store.app_url, size_max=callers)
+    working = database if through is None else await Database.open(through, size_max=callers)
     try:
         city = await _city(database, store.owner_url)
-        world = _World(city, History(), operations, funds)
+        city.database = working
+        world = _World(city, History(), operations, funds, may_be_cut=through is not None)
         seeds = [dice.getrandbits(64) for _ in range(callers)]
         await asyncio.gather(*(_Caller(world, random.Random(one)).work() for one in seeds))
+        city.database = database
         await _Caller(world, dice).close_all()
         limited = {city.accounts[name] for name in LIMITED}
-        model = check(world.history.calls, limited=limited)
+        calls = world.history.calls
+        model = check(happened(calls, store.committed(call.xid for call in calls)), limited=limited)
         compare(model, store.stored(limited))
         paid = await city.paid("payable")
         if paid != model.paid:
             raise Broken(f"the site was paid {paid}, and the model says {model.paid}")
     finally:
         await database.close()
-    return world.history.calls
+        await working.close()
+    return calls
 
 
 async def _city(database: Database, owner_url: str) -> City:
@@ -118,12 +129,15 @@ class _World:
     history: History
     left: int
     funds: int
+    may_be_cut: bool
+    """Whether connections break, so that a caller may hear nothing and asks again."""
+
     transfers: list[tuple[UUID, int, int, int]] = field(default_factory=list)
     asked: list[HoldRequest] = field(default_factory=list)
-    holds: list[HoldRequest] = field(default_factory=list)
+    holds: dict[UUID, HoldRequest] = field(default_factory=dict)
     """Those that were placed, as far as anybody was told."""
 
-    draws: list[DrawRequest] = field(default_factory=list)
+    draws: dict[UUID, DrawRequest] = field(default_factory=dict)
     """Those that were opened."""
 
     meters: dict[UUID, tuple[int, int]] = field(default_factory=dict)
@@ -152,38 +166,58 @@ class _Caller:
 
     async def close_all(self) -> None:
         """Close whatever is open, so that the next round finds nothing of this one."""
-        draws = [(draw.draw_id, False) for draw in self._world.draws]
+        draws = [(draw.draw_id, False) for draw in self._world.draws.values()]
         for first in range(0, len(draws), BATCH_MAX):
             await self._ask("close_draws", draws[first : first + BATCH_MAX])
-        holds = [hold.hold_id for hold in self._world.holds]
+        holds = [*self._world.holds]
         for first in range(0, len(holds), BATCH_MAX):
             await self._ask("close_holds", holds[first : first + BATCH_MAX])
 
     async def _ask(self, kind: str, asked: Sequence[Any]) -> None:
+        """Ask until there is an answer, as a caller with stable ids may."""
+        for _ in range(TRIES_MAX):
+            call = await self._try(kind, asked)
+            if call is not None and call.told in (Told.DONE, Told.REFUSED):
+                self._learn(call)
+                return
+            await asyncio.sleep(PAUSE_SECONDS)
+        raise Broken(f"{kind} had no answer in {TRIES_MAX} tries")
+
+    async def _try(self, kind: str, asked: Sequence[Any]) -> Call | None:
         """Do it in one transaction, and draw its witness while all its locks are held."""
-        world = self._world
-        began, at = world.history.tick(), world.city.now
+        history, city = self._world.history, self._world.city
+        began, at, told = history.tick(), city.now, Told.DONE
         answers: Sequence[Any] = ()
-        witness = 0
+        witness: Witness | None = None
         try:
-            async with world.city.database.transaction() as tx:
+            async with city.database.transaction() as tx:
                 try:
                     answers = await _DO[kind](tx, asked, at)
                 except StateConflict:
                     # What is still drawn from is not closed; the whole transaction is undone.
-                    answers, witness = (False,) * len(asked), await draw_witness(tx)
+                    answers, told = (False,) * len(asked), Told.REFUSED
+                    witness = await draw_witness(tx)
                     raise
                 witness = await draw_witness(tx)
         except StateConflict:
             pass
-        if kind == "expire":
-            asked = answers
-        world.history.add(kind, asked, answers, at=at, began=began, witness=witness)
-        both = list(zip(asked, answers, strict=True))
-        if kind == "place":
-            world.holds += [hold for hold, said in both if said.outcome is HoldOutcome.PLACED]
-        if kind == "open_draws":
-            world.draws += [draw for draw, said in both if said is DrawOutcome.OPENED]
+        except DatabaseUnavailable as error:
+            if not self._world.may_be_cut:
+                raise
+            told = Told(str(error.facts["outcome"]))
+        if witness is None:
+            return None
+        asked = answers if kind == "expire" else asked
+        return history.add(kind, asked, answers, at=at, began=began, witness=witness, told=told)
+
+    def _learn(self, call: Call) -> None:
+        """Remember what there is now, for everybody."""
+        world = self._world
+        for asked, said in zip(call.asked, call.answers, strict=True):
+            if call.kind == "place" and said.outcome in (HoldOutcome.PLACED, HoldOutcome.REPLAYED):
+                world.holds.setdefault(asked.hold_id, asked)
+            if call.kind == "open_draws" and said in (DrawOutcome.OPENED, DrawOutcome.REPLAYED):
+                world.draws.setdefault(asked.draw_id, asked)
 
     def _choose(self, kind: str) -> list[Any]:
         match kind:
@@ -196,16 +230,17 @@ class _Caller:
             case "capture":
                 return self._readings()
             case "close_draws":
-                some = self._some(self._world.draws, 3)
+                some = self._some(self._world.draws.values(), 3)
                 return [(draw.draw_id, self._dice.random() < 0.5) for draw in some]
             case "close_holds":
-                return [hold.hold_id for hold in self._some(self._world.holds, 1)]
+                return [hold.hold_id for hold in self._some(self._world.holds.values(), 1)]
             case _:
                 self._world.city.now += timedelta(hours=self._dice.random() < 0.2)
                 return []
 
-    def _some(self, known: Sequence[Any], most: int) -> list[Any]:
+    def _some(self, every: Iterable[Any], most: int) -> list[Any]:
         """Return a few different things, mostly new ones, on which the others work too."""
+        known = [*every]
         recent = known[-200:] if self._dice.random() < 0.8 else known
         return self._dice.sample(recent, min(len(recent), self._dice.randint(1, most)))
 
@@ -251,7 +286,7 @@ class _Caller:
     def _draws(self) -> list[DrawRequest]:
         world, dice = self._world, self._dice
         batch = []
-        for hold in self._some(world.holds, BATCH_MAX):
+        for hold in self._some(world.holds.values(), BATCH_MAX):
             percent = dice.choice((10, 30, 50, 100, 120))
             made = world.city.draw(
                 hold,
@@ -261,7 +296,7 @@ class _Caller:
             )
             batch.append(made)
         if world.draws and self._again():
-            old = dice.choice(world.draws)
+            old = dice.choice([*world.draws.values()])
             less = replace(old, ceiling_micros=max(0, old.ceiling_micros - dice.randint(0, 1)))
             batch.append(less)
         return batch
@@ -271,7 +306,7 @@ class _Caller:
         if world.readings and self._again():
             return [dice.choice(world.readings)]
         batch = []
-        for draw in self._some(world.draws, BATCH_MAX):
+        for draw in self._some(world.draws.values(), BATCH_MAX):
             sequence, cost = world.meters.get(draw.draw_id, (0, 0))
             sequence = max(1, sequence + dice.choice((-1, 0, 1, 1, 1, 2)))
             cost = max(0, cost + dice.choice((-3, 0, 5, 20, 60, 200)))

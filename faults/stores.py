@@ -1,6 +1,6 @@
 """A database of a campaign's own, and what it holds in the end."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -9,12 +9,18 @@ import psycopg
 from psycopg import sql
 
 from faults.campaign import Broken
+from faults.history import Witness
 from mains.api.app import AUDITED
 from mains.db import Queries, Transaction, embedded, migrations
 from mains.db.cluster import DATABASE, OWNER
 from mains.ledger.auditing import BOUNDED, ROWS_MAX
 
 WITNESS = "CREATE SEQUENCE public.witness; GRANT USAGE ON SEQUENCE public.witness TO mains_app"
+NEXT = "SELECT nextval('public.witness') AS number, pg_current_xact_id()::text::bigint AS xid"
+STATUS = """
+SELECT xid FROM unnest(%s::bigint[]) AS t (xid)
+WHERE pg_xact_status(xid::text::xid8) = 'committed'
+"""
 HOLDS = "SELECT id, state = 'open' FROM ledger.hold WHERE leg_accounts && %s::bigint[]"
 DRAWS = """
 SELECT d.id, d.state::text, d.captured, d.metered, d.late, d.overrun
@@ -64,6 +70,12 @@ class Store:
             "draws": {row[0]: (row[1], tuple(row[2]), *row[3:]) for row in draws},
         }
 
+    def committed(self, xids: Iterable[int]) -> set[int]:
+        """Return which of these transactions the database kept."""
+        with psycopg.connect(self.owner_url) as connection:
+            rows = connection.execute(STATUS, [sorted(xids)]).fetchall()
+        return {xid for (xid,) in rows}
+
     def check_invariants(self, slices: Sequence[str] = AUDITED) -> None:
         """Raise Broken where an invariant of these slices does not hold."""
         with psycopg.connect(self.owner_url) as connection:
@@ -92,8 +104,9 @@ def _on(url: str, name: str) -> str:
     return url.replace(f"@/{DATABASE}?", f"@/{name}?")
 
 
-async def draw_witness(tx: Transaction) -> int:
+async def draw_witness(tx: Transaction) -> Witness:
     """Return the next number; while a transaction holds its locks, numbers order what conflicts."""
-    row = await (await tx.execute("SELECT nextval('public.witness') AS number")).fetchone()
-    assert row is not None
-    return int(row["number"])
+    row = await (await tx.execute(NEXT)).fetchone()
+    if row is None:
+        raise Broken("the sequence of witnesses gave nothing")
+    return Witness(row["number"], row["xid"])
