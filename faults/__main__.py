@@ -13,7 +13,14 @@ from typing import Final, cast
 
 from faults.campaign import SEED_BITS, SHARES, Campaign, Result, Share, keep, measured
 
-CAMPAIGNS: Final[tuple[str, ...]] = ("operations", "cuts", "kills", "mutants", "simulation")
+CAMPAIGNS: Final[tuple[str, ...]] = (
+    "operations",
+    "cuts",
+    "meters",
+    "kills",
+    "mutants",
+    "simulation",
+)
 """In the order in which a share runs them."""
 
 
