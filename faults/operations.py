@@ -34,6 +34,9 @@ OPERATIONS: Final = 1_000_000
 OPERATIONS_A_ROUND: Final = 5_000
 CALLERS: Final = 8
 BATCH_MAX: Final = 20
+RECENT: Final = 200
+"""Most callers work on so many of the newest holds and draws."""
+
 FUNDS: Final = 30_000
 EXPIRED_MAX: Final = 50
 TRIES_MAX: Final = 50
@@ -80,18 +83,30 @@ async def a_round(
     operations: int = OPERATIONS_A_ROUND,
     funds: int = FUNDS,
     callers: int = CALLERS,
+    recent: int = RECENT,
+    linger_seconds: float = 0,
     through: str | None = None,
 ) -> list[Call]:
     """Let several callers work on the same accounts, then have their history checked.
 
-    `through` is an address of the same database by which connections may break.
+    The fewer things are `recent`, and the longer a transaction lingers with its locks, the more
+    callers wait for each other. `through` is an address of
+    the same database by which connections may break.
     """
     database = await Database.open(store.app_url, size_max=callers)
     working = database if through is None else await Database.open(through, size_max=callers)
     try:
         city = await _city(database, store.owner_url)
         city.database = working
-        world = _World(city, History(), operations, funds, may_be_cut=through is not None)
+        world = _World(
+            city,
+            History(),
+            operations,
+            funds,
+            recent,
+            linger_seconds,
+            may_be_cut=through is not None,
+        )
         seeds = [dice.getrandbits(64) for _ in range(callers)]
         await asyncio.gather(*(_Caller(world, random.Random(one)).work() for one in seeds))
         city.database = database
@@ -129,6 +144,8 @@ class _World:
     history: History
     left: int
     funds: int
+    recent: int
+    linger_seconds: float
     may_be_cut: bool
     """Whether connections break, so that a caller may hear nothing and asks again."""
 
@@ -199,6 +216,8 @@ class _Caller:
                     witness = await draw_witness(tx)
                     raise
                 witness = await draw_witness(tx)
+                if self._world.linger_seconds:
+                    await asyncio.sleep(self._world.linger_seconds)
         except StateConflict:
             pass
         except DatabaseUnavailable as error:
@@ -233,7 +252,7 @@ class _Caller:
                 some = self._some(self._world.draws.values(), 3)
                 return [(draw.draw_id, self._dice.random() < 0.5) for draw in some]
             case "close_holds":
-                return [hold.hold_id for hold in self._some(self._world.holds.values(), 1)]
+                return [hold.hold_id for hold in self._some(self._world.holds.values(), 3)]
             case _:
                 self._world.city.now += timedelta(hours=self._dice.random() < 0.2)
                 return []
@@ -241,7 +260,7 @@ class _Caller:
     def _some(self, every: Iterable[Any], most: int) -> list[Any]:
         """Return a few different things, mostly new ones, on which the others work too."""
         known = [*every]
-        recent = known[-200:] if self._dice.random() < 0.8 else known
+        recent = known[-self._world.recent :] if self._dice.random() < 0.8 else known
         return self._dice.sample(recent, min(len(recent), self._dice.randint(1, most)))
 
     def _again(self) -> bool:
@@ -338,15 +357,19 @@ async def _transfers(tx: Transaction, asked: Sequence[Any], at: datetime) -> Seq
 
 async def _place(tx: Transaction, asked: Sequence[Any], at: datetime) -> Sequence[Any]:
     answers = await service.place(tx, asked, now=at)
+    _check_order([each.hold_id for each in answers], [each.hold_id for each in asked])
     return [Placed.of(answer) for answer in answers]
 
 
 async def _open_draws(tx: Transaction, asked: Sequence[Any], at: datetime) -> Sequence[Any]:
-    return [answer.outcome for answer in await service.open_draws(tx, asked, now=at)]
+    answers = await service.open_draws(tx, asked, now=at)
+    _check_order([each.draw_id for each in answers], [each.draw_id for each in asked])
+    return [answer.outcome for answer in answers]
 
 
 async def _capture(tx: Transaction, asked: Sequence[Any], at: datetime) -> Sequence[Any]:
     answers = await service.capture(tx, asked, now=at)
+    _check_order([each.draw_id for each in answers], [each.draw_id for each in asked])
     return [(each.outcome, each.charged_micros, each.overrun_micros) for each in answers]
 
 
@@ -358,6 +381,11 @@ async def _close_draws(tx: Transaction, asked: Sequence[Any], at: datetime) -> S
 async def _close_holds(tx: Transaction, asked: Sequence[Any], at: datetime) -> Sequence[Any]:
     await service.close_holds(tx, asked, reason="random", now=at)
     return (True,) * len(asked)
+
+
+def _check_order(answered: Sequence[UUID], asked: Sequence[UUID]) -> None:
+    if answered != asked:
+        raise Broken(f"answers came for {answered}, and {asked} were asked")
 
 
 async def _expire(tx: Transaction, asked: Sequence[Any], at: datetime) -> Sequence[Any]:

@@ -35,6 +35,7 @@ VIOLATIONS: list[tuple[str, str]] = [
     ("hold_legs", HOLD.format("leg_money[3] = NULL")),
     ("hold_legs", HOLD.format("leg_money[1] = false")),
     ("hold_legs", HOLD.format("leg_money[3] = true")),
+    ("hold_legs", HOLD.format("leg_money[1] = false, amounts[1] = 1, reserved = '{0, 0}'")),
     ("hold_legs", HOLD.format("leg_money = leg_money[:2]")),
     ("hold_legs", HOLD.format("leg_payers = leg_payers[:2]")),
     ("hold_legs", HOLD.format("amounts[2] = -1")),

@@ -186,3 +186,14 @@ async def test_parts_for_other_payers_are_never_within_their_bounds(city: City) 
         for parts in ("{1}", "{1,1}", "{1,1,1}"):
             cursor = await owner.execute("SELECT ledger.within('{1,1}', %s::bigint[])", [parts])
             assert await cursor.fetchone() == (parts == "{1,1}",)
+
+
+async def test_a_draw_beyond_the_room_is_refused_whatever_else_there_is(lone_city: City) -> None:
+    """The first draw alone fits, and the room is only that of its hold."""
+    hold = lone_city.hold(100, (100, 50))
+    small = lone_city.draw(hold, 10, ceilings=(5, 5))
+    large = lone_city.draw(hold, 200, ceilings=(100, 100))
+    await lone_city.place(hold)
+    await lone_city.open_draws(small)
+    [answer] = await lone_city.open_draws(large)
+    assert answer.outcome is DrawOutcome.NO_ROOM
