@@ -53,6 +53,7 @@ SETTINGS: Final = {
 
 
 ACCURACY: Final = "accuracy.json"
+FAULTS: Final = "faults.json"
 LANGUAGES: Final = ("all", "de", "en", "es", "fr", "it", "nl", "pt", "ru", "zh")
 
 
@@ -65,6 +66,7 @@ def pages() -> Mapping[Path, str]:
         FOLDER / "settings.md": settings(),
         FOLDER / "accuracy.md": accuracy(),
         FOLDER / "speed.md": speed(),
+        FOLDER / "faults.md": faults(),
     }
 
 
@@ -144,7 +146,7 @@ def speed() -> str:
         "table; other machines give other figures. A peer is measured in the same run.",
     ]
     for path in sorted(MEASURED.glob("*.json")):
-        if path.name == ACCURACY:
+        if path.name in (ACCURACY, FAULTS):
             continue
         measured = json.loads(path.read_text(encoding="utf-8"))
         setup = measured["setup"]
@@ -160,6 +162,42 @@ def speed() -> str:
             *(_figure_row(figure) for figure in measured["figures"]),
         ]
     return "\n".join([*lines, ""])
+
+
+def faults() -> str:
+    """Return what `make test-faults` has kept: which shares of each campaign ran, and found."""
+    measured = json.loads((MEASURED / FAULTS).read_text(encoding="utf-8"))
+    lines = [
+        "# Attacks",
+        "",
+        NOTE,
+        "",
+        "What `make test-faults` did last, share by share: [how mains is tested](../testing.md)",
+        "says what each campaign attacks and who judges. A plus behind a commit: the tree had",
+        "changes. A share that is not listed has not run.",
+    ]
+    for campaign, shares in measured["campaigns"].items():
+        lines += [
+            "",
+            f"## {campaign}",
+            "",
+            "| share | did | seconds | broken | seed | commit |",
+            "|---|---|---|---|---|---|",
+            *(_share_row(share, kept) for share, kept in shares.items()),
+        ]
+    return "\n".join([*lines, ""])
+
+
+def _share_row(share: str, kept: dict[str, Any]) -> str:
+    did = ", ".join(f"{count:,} {what}" for what, count in kept["counts"].items())
+    seen = [
+        did,
+        f"{kept['seconds']:.0f}",
+        kept["broken"] or "nothing",
+        kept["seed"],
+        kept["commit"],
+    ]
+    return f"| {share} | {' | '.join(str(each) for each in seen)} |"
 
 
 def accuracy() -> str:
