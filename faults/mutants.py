@@ -159,11 +159,15 @@ def _apply(mutant: Mutant, store: Store) -> None:
         connection.execute(mutant.sql.encode())
 
 
+def body_of(text: str) -> tuple[int, int]:
+    """Return where the body of a function's definition begins and ends."""
+    marker = "$function$"
+    return text.index(marker) + len(marker), text.rindex(marker)
+
+
 def _of_function(name: str, text: str) -> Iterator[Mutant]:
     """Yield the function with one token changed, for each token that can be."""
-    marker = "$function$"
-    first = text.index(marker) + len(marker)
-    last = text.rindex(marker)
+    first, last = body_of(text)
     body = text[first:last]
     tokens = scan(body)
     for at, token in enumerate(tokens):

@@ -96,8 +96,7 @@ async def a_round(
     database = await Database.open(store.app_url, size_max=callers)
     working = database if through is None else await Database.open(through, size_max=callers)
     try:
-        city = await _city(database, store.owner_url)
-        city.database = working
+        city = await _city(working, store.owner_url, may_be_cut=through is not None)
         world = _World(
             city,
             History(),
@@ -124,8 +123,17 @@ async def a_round(
     return calls
 
 
-async def _city(database: Database, owner_url: str) -> City:
-    city = City(database, owner_url)
+async def _city(database: Database, owner_url: str, *, may_be_cut: bool) -> City:
+    for _ in range(TRIES_MAX):
+        try:
+            return await _opened(City(database, owner_url))
+        except DatabaseUnavailable:
+            if not may_be_cut:
+                raise
+    raise Broken(f"no city could be opened in {TRIES_MAX} tries")
+
+
+async def _opened(city: City) -> City:
     owner_id = city.organisation_id
     await city.open("world", AccountKind.WORLD, owner_id=None)
     await city.open("payable", AccountKind.PAYABLE, owner_id=new_id())
@@ -275,7 +283,8 @@ class _Caller:
             return self._transfer(dice.choice(LIMITED), dice.randint(1, 2_000))
         accounts = world.city.accounts
         debit, credit = dice.sample([accounts["own"], accounts["first"]], 2)
-        return self._kept((new_id(), debit, credit, dice.randint(1, 2_000)))
+        amount = dice.randint(1, 2_000) if dice.random() < 0.8 else 10**6
+        return self._kept((new_id(), debit, credit, amount))
 
     def _transfer(self, name: str, amount: int) -> tuple[UUID, int, int, int]:
         accounts = self._world.city.accounts

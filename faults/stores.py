@@ -37,6 +37,12 @@ class Store:
     owner_url: str
     superuser_url: str = ""
 
+    @property
+    def superuser_on_its_own(self) -> str:
+        """Return the administrator's address of this database."""
+        name = self.app_url.partition("@/")[2].partition("?")[0]
+        return self.superuser_url.replace("@/postgres?", f"@/{name}?")
+
     def add_witness(self) -> None:
         """Make the sequence that `draw_witness` reads."""
         with psycopg.connect(self.owner_url, autocommit=True) as connection:
