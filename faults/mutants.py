@@ -19,6 +19,7 @@ import psycopg
 from pglast.parser import Token, scan
 
 from faults.campaign import FAULTS, Broken, Share, chance
+from faults.instruments import FUNCTIONS, PAUSES, body_of, instrument
 from faults.operations import a_round
 from faults.stores import Store, a_store
 
@@ -27,16 +28,11 @@ KILLED_PERCENT_MIN: Final = 95
 ROUNDS: Final[tuple[Mapping[str, Any], ...]] = (
     {"operations": 700, "funds": 2_000},
     {"operations": 700, "funds": 12_000},
-    {"operations": 2_500, "funds": 12_000, "callers": 24, "recent": 12, "linger_seconds": 0.004},
+    {"operations": 1_000, "funds": 12_000, "callers": 12, "recent": 12},
 )
-"""Scarce money, then ample, then a crowd whose members wait for each other's locks."""
+"""Scarce money, then ample, then a crowd in slow motion, whose calls meet at every statement."""
 ROUND_SECONDS_MAX: Final = 60
 TESTS_SECONDS_MAX: Final = 400
-FUNCTIONS: Final = """
-SELECT p.proname, pg_get_functiondef(p.oid)
-FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
-WHERE n.nspname = 'ledger' AND p.prokind = 'f' ORDER BY p.proname, p.oid
-"""
 CHECKS: Final = """
 SELECT c.conrelid::regclass::text, c.conname
 FROM pg_constraint AS c JOIN pg_namespace AS n ON n.oid = c.connamespace
@@ -66,6 +62,9 @@ EQUIVALENT: Final[Mapping[str, str]] = {
     "place_in_order 11: 1 -> 2": "what is selected into variables is the first row alone",
     "place 37: >= -> >": "a batch that fits exactly is decided one by one, with the same answers",
     "transfer 36: > -> >=": "what equals the room was placed before",
+    "transfer 8: AND -> OR": "it locks more than it needs, and answers the same",
+    "capture 58: > -> >=": "posting nothing posts nothing",
+    "decide 24: < -> <=": "a sequence that is equal was decided before",
 }
 """Mutants that no caller can tell from the original, with the reason; names without the column."""
 
@@ -125,6 +124,8 @@ def is_seen_by_operations(mutant: Mutant, store: Store, seed: int) -> bool:
         with store.copy(f"mutant_{number}") as copied:
             try:
                 _apply(mutant, copied)
+                if "callers" in about:
+                    instrument(copied, PAUSES)
                 making = a_round(copied, chance(seed, f"{mutant.name} {number}"), **about)
                 asyncio.run(asyncio.wait_for(making, ROUND_SECONDS_MAX))
                 copied.check_invariants(("ledger",))
@@ -157,12 +158,6 @@ def is_seen_by_tests(mutant: Mutant) -> bool:
 def _apply(mutant: Mutant, store: Store) -> None:
     with psycopg.connect(store.owner_url, autocommit=True) as connection:
         connection.execute(mutant.sql.encode())
-
-
-def body_of(text: str) -> tuple[int, int]:
-    """Return where the body of a function's definition begins and ends."""
-    marker = "$function$"
-    return text.index(marker) + len(marker), text.rindex(marker)
 
 
 def _of_function(name: str, text: str) -> Iterator[Mutant]:

@@ -13,6 +13,7 @@ from tests.ledger.model import Placed
 
 from faults.campaign import Broken, Share, chance
 from faults.history import Call, History, Told, Witness, check, compare, happened
+from faults.instruments import PAUSES, instrument
 from faults.stores import Store, a_store, draw_witness
 from mains.db import Database, Transaction
 from mains.errors import DatabaseUnavailable, StateConflict
@@ -32,6 +33,9 @@ from mains.ledger.values import (
 
 OPERATIONS: Final = 1_000_000
 OPERATIONS_A_ROUND: Final = 5_000
+SLOW_ROUNDS: Final = 3
+"""The last rounds go in slow motion, so that calls meet between their statements."""
+
 CALLERS: Final = 8
 BATCH_MAX: Final = 20
 RECENT: Final = 200
@@ -67,7 +71,10 @@ def run(share: Share, seed: int) -> Mapping[str, int]:
     rounds = max(1, operations // OPERATIONS_A_ROUND)
     counts = {"operations": 0, "transactions": 0, "refusals": 0}
     with a_store() as store:
-        for number in share.part(rounds * share.of):
+        numbers = share.part(rounds * share.of)
+        for number in numbers:
+            if number == numbers[-SLOW_ROUNDS]:
+                instrument(store, PAUSES)
             calls = asyncio.run(a_round(store, chance(seed, f"operations {number}")))
             counts["operations"] += sum(len(call.asked) for call in calls)
             counts["transactions"] += len(calls)

@@ -1,6 +1,7 @@
 """Where statements begin, and that a backend which dies before one leaves nothing half-done."""
 
-from faults.crash_points import crash_at, instrument, starts
+from faults.crash_points import crash_at
+from faults.instruments import CRASHES, instrument, starts
 from faults.stores import Store
 
 from tests.conftest import Cluster
@@ -35,7 +36,7 @@ def test_callers_ask_again_when_a_backend_has_died(cluster: Cluster, database_na
         cluster.superuser_url("postgres"),
     )
     store.add_witness()
-    points = instrument(store)
+    points = instrument(store, CRASHES)
     posting = next(point for point in points if point.function == "post")
     crashed, operations = crash_at(store, posting, SEED)
     assert crashed

@@ -197,3 +197,15 @@ async def test_a_draw_beyond_the_room_is_refused_whatever_else_there_is(lone_cit
     await lone_city.open_draws(small)
     [answer] = await lone_city.open_draws(large)
     assert answer.outcome is DrawOutcome.NO_ROOM
+
+
+async def test_two_lost_attempts_of_one_hold_are_absorbed_in_one_call(city: City) -> None:
+    hold = city.hold(100, (100, 50))
+    draws = [city.draw(hold, 40, ceilings=(20, 20)) for _ in range(2)]
+    await city.place(hold)
+    await city.open_draws(*draws)
+    await city.capture(reading(draws[0], 1, 30), reading(draws[1], 1, 20))
+    outcomes = await city.close_draws(*((draw.draw_id, True) for draw in draws))
+    assert set(outcomes.values()) == {CloseOutcome.ABSORBED}
+    [again] = await city.open_draws(city.draw(hold, 100, ceilings=(50, 50)))
+    assert again.outcome is DrawOutcome.OPENED, "all room has returned"
