@@ -141,6 +141,19 @@ async def test_a_site_is_not_told_of_a_run_that_could_outlive_its_deadline(city:
     await city.settled(job_id)
 
 
+async def test_what_was_not_told_in_time_is_placed_anew(city: City) -> None:
+    site = await city.site("north")
+    job_id = await city.job()
+    assert await city.dispatch() == 1
+    city.clock.advance(timedelta(minutes=46))
+    await site.sync()
+    assert await site.orders() == []
+    assert (await city.tidy()).recalled == 1
+    assert (await city.detail(job_id)).state == "queued"
+    await site.end(await started(city, site))
+    await city.settled(job_id)
+
+
 async def test_a_full_list_without_a_run_means_that_it_is_lost(city: City) -> None:
     site = await city.site("north")
     job_id = await city.job()

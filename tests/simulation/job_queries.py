@@ -409,7 +409,11 @@ def attempts_to_recall(store: Store, asked: Asked) -> list[Row]:
     return [
         row
         for row in live(store)
-        if row["offered_at"] is None and _is_away(store.sites[row["site_id"]], asked["now"])
+        if row["offered_at"] is None
+        and (
+            _is_away(store.sites[row["site_id"]], asked["now"])
+            or row["assigned_at"] <= asked["assigned_since"]
+        )
     ]
 
 

@@ -428,13 +428,16 @@ where attempt.ended_at is null
 order by attempt.id
 limit %(limit)s
 
--- Placed on a site that went away before it was told.
+-- Placed on a site that went away before it was told, or so long ago that it is not told any more.
 -- name: attempts_to_recall
 select attempt.id, attempt.job_id
 from jobs.attempt
 join sites.site on site.id = attempt.site_id
 where attempt.ended_at is null and attempt.offered_at is null
-  and (site.lease_until is null or site.lease_until < %(now)s)
+  and (
+    site.lease_until is null or site.lease_until < %(now)s
+    or attempt.assigned_at <= %(assigned_since)s
+  )
 order by attempt.id
 limit %(limit)s
 

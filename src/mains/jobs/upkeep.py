@@ -36,7 +36,8 @@ async def tidy(tx: Transaction, *, settings: Settings, now: datetime) -> Tidied:
     nobody who wants it. What was found before the locks is looked at again behind them.
     """
     given_up = await _given_up(tx, settings, now)
-    untold = await _found(tx, "attempts_to_recall", now=now)
+    since = rules.told_since(now=now, reporting_grace=settings.reporting_grace_seconds)
+    untold = await _found(tx, "attempts_to_recall", now=now, assigned_since=since)
     overdue = await _found(tx, "jobs_overdue", now=now)
     jobs = {row["job_id"] for row in [*given_up, *untold]} | {row["id"] for row in overdue}
     if not jobs:
