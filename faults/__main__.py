@@ -15,6 +15,7 @@ from faults.campaign import SEED_BITS, SHARES, Campaign, Result, Share, keep, me
 
 CAMPAIGNS: Final[tuple[str, ...]] = (
     "operations",
+    "crash_points",
     "cuts",
     "meters",
     "kills",
