@@ -115,7 +115,12 @@ def check(calls: Iterable[Call], *, limited: set[int]) -> Model:
     _check_time(ordered)
     model = Model(limited)
     for call in ordered:
-        expected = _ANSWERS[call.kind](model, call)
+        try:
+            expected = _ANSWERS[call.kind](model, call)
+        except KeyError as error:
+            raise Broken(
+                f"{call.kind} {_short(call.asked)} is about a stranger: {error}"
+            ) from error
         if expected != call.answers:
             raise Broken(
                 f"{call.kind} {_short(call.asked)} was answered {_short(call.answers)}, "
@@ -202,6 +207,10 @@ def _expire(model: Model, call: Call) -> tuple[Any, ...]:
     )
 
 
+def _expire_all(model: Model, call: Call) -> tuple[Any, ...]:
+    return tuple(sorted(model.expire(call.at)))
+
+
 _ANSWERS: Final[Mapping[str, Callable[[Model, Call], tuple[Any, ...]]]] = {
     "transfer": _transfer,
     "place": _place,
@@ -210,6 +219,7 @@ _ANSWERS: Final[Mapping[str, Callable[[Model, Call], tuple[Any, ...]]]] = {
     "close_draws": _close_draws,
     "close_holds": _close_holds,
     "expire": _expire,
+    "expire_all": _expire_all,
 }
 
 

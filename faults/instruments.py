@@ -87,11 +87,15 @@ def body_of(text: str) -> tuple[int, int]:
 
 
 def starts(body: str) -> Iterator[int]:
-    """Yield where each statement of a PL/pgSQL body begins; expressions by CASE are passed over."""
+    """Yield where each statement of a PL/pgSQL body begins, and the end of one that reaches it.
+
+    Expressions by CASE are passed over.
+    """
     tokens = scan(body)
     words = [body[token.start : token.end + 1].lower() for token in tokens]
     begun = words.index("begin")
     cases = 0
+    last = ""
     for at in range(begun, len(tokens) - 1):
         word, following = words[at], words[at + 1]
         if word == "case":
@@ -102,3 +106,6 @@ def starts(body: str) -> Iterator[int]:
         ends_loop = word == "loop" and words[at - 1] == "end"
         if word in OPENERS and not (cases or ends_loop) and following not in CLOSERS:
             yield tokens[at + 1].start
+            last = " ".join(words[at + 1 : at + 3])
+    if not last.startswith("return ") or last in ("return query", "return next"):
+        yield tokens[len(words) - 1 - words[::-1].index("end")].start

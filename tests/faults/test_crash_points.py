@@ -26,7 +26,7 @@ SEED = 9
 
 def test_a_statement_begins_behind_each_other_and_no_expression_is_one() -> None:
     begun = [BODY[at:].split()[0] for at in starts(BODY)]
-    assert begun == ["IF", "some", "PERFORM", "FOR", "some"]
+    assert begun == ["IF", "some", "PERFORM", "FOR", "some", "END"]
 
 
 def test_callers_ask_again_when_a_backend_has_died(cluster: Cluster, database_name: str) -> None:
