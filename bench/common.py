@@ -133,7 +133,7 @@ class Instance:
             check=True,
             stdout=subprocess.DEVNULL,
         )
-        assert answers(self.state.url)
+        assert answers(self.state)
         return time.perf_counter() - started
 
     def down(self) -> None:

@@ -6,6 +6,7 @@
                            DocumentUnreadable DocumentTooLarge DocumentTooSlow DocumentEmpty
                            AddressRefused
       Unauthenticated (401) KeyMissing KeyInvalid TokenInvalid SignatureInvalid
+                           CertificateUnknown
       Forbidden (403)      RoleMissing ForeignOrganisation
       Missing (404)        NotFound
       Conflicting (409)    KeyReused AlreadyExists StateConflict StaleFence StaleEpoch QuoteExpired
@@ -137,6 +138,16 @@ class KeyInvalid(Unauthenticated):
 class TokenInvalid(Unauthenticated):
     code = "token_invalid"
     hint_default = "Ask the operator for a fresh join token: `mains site token SITE`."
+
+
+class CertificateUnknown(Unauthenticated):
+    """The server shows a certificate that nobody vouches for; nothing was sent to it."""
+
+    code = "certificate_unknown"
+    hint_default = (
+        "Compare the fingerprint with what `mains up` shows on the server's machine; if it is the "
+        "same: `mains login --url URL --fingerprint FINGERPRINT`, or a fresh join token for a site."
+    )
 
 
 class SignatureInvalid(Unauthenticated):

@@ -16,6 +16,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import httpx
+import uvicorn
 from fastapi import FastAPI, Header, Request, Response
 
 from mains.agent import service
@@ -249,7 +250,13 @@ async def an_office(database: Database, settings: Settings) -> AsyncIterator[Off
     yield office
 
 
-async def a_token(office: Office, *, url: str = "http://office.test", **changed: Any) -> str:
+async def a_token(
+    office: Office,
+    *,
+    url: str = "http://office.test",
+    tls_sha256: str | None = None,
+    **changed: Any,
+) -> str:
     """Return a join token of a new site."""
     now = CLOCK.now()
     async with office.database.transaction() as tx:
@@ -261,7 +268,7 @@ async def a_token(office: Office, *, url: str = "http://office.test", **changed:
             now=now,
         )
         return await sites.join_token(
-            tx, site_id=site.id, url=url, tls_sha256=None, actor_id=None, now=now
+            tx, site_id=site.id, url=url, tls_sha256=tls_sha256, actor_id=None, now=now
         )
 
 
@@ -343,3 +350,28 @@ class Quick(Patience):
     async def wait(self, until: asyncio.Event | None = None) -> None:
         self.failures += 1
         await asyncio.sleep(0.001)
+
+
+@asynccontextmanager
+async def listening(app: FastAPI, **options: Any) -> AsyncIterator[str]:
+    """Serve an app on a free port of the loopback; yields host and port."""
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            host="127.0.0.1",
+            port=0,
+            log_level="error",
+            lifespan="off",
+            timeout_graceful_shutdown=1,
+            **options,
+        )
+    )
+    serving = asyncio.ensure_future(server.serve())
+    try:
+        async with asyncio.timeout(10):
+            while not server.started:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        yield f"127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await serving

@@ -3,34 +3,19 @@
 import asyncio
 import os
 import signal
-import ssl
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
-from hashlib import sha256
-from ipaddress import IPv4Address
 from pathlib import Path
-from typing import Any
 
 import pytest
-import uvicorn
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
-from fastapi import FastAPI
 
 from mains.agent import service
-from mains.agent.client import Server, trust
 from mains.agent.config import AgentConfig
 from mains.agent.host import HostRegistry
-from mains.errors import ServerUnreachable, SignatureInvalid
+from mains.errors import ServerUnreachable
 from mains.sites import service as sites
-from mains.wire import dsse
-from mains.wire.agent import PROTOCOL, JoinRequest
-from tests.agent.builders import CLOCK, Office, a_token
+from tests.agent.builders import CLOCK, Office, a_token, listening
 from tests.sites.builders import a_pool
 
 pytestmark = pytest.mark.anyio
@@ -41,31 +26,6 @@ echo begun >> "$MARKER"
 for number in 1 2 3 4 5 6 7 8; do echo "line $number"; sleep 0.2; done
 echo weights > "$MAINS_OUTPUT/model.txt"
 """
-
-
-@asynccontextmanager
-async def listening(app: FastAPI, **options: Any) -> AsyncIterator[str]:
-    """Serve an app on a free port of the loopback; yields host and port."""
-    server = uvicorn.Server(
-        uvicorn.Config(
-            app,
-            host="127.0.0.1",
-            port=0,
-            log_level="error",
-            lifespan="off",
-            timeout_graceful_shutdown=1,
-            **options,
-        )
-    )
-    serving = asyncio.ensure_future(server.serve())
-    try:
-        async with asyncio.timeout(10):
-            while not server.started:  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
-        yield f"127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        await serving
 
 
 @asynccontextmanager
@@ -143,57 +103,3 @@ async def test_an_agent_waits_for_a_server_that_is_not_there_yet(
 
     assert refused.value.facts["effect"] == "none"
     assert AgentConfig.load(config.folder).url == f"http://{address}"
-
-
-async def test_an_agent_trusts_the_certificate_of_its_token_and_no_other(
-    office: Office, tmp_path: Path
-) -> None:
-    certificate, key = tmp_path / "server.pem", tmp_path / "server.key"
-    fingerprint = write_certificate(certificate, key)
-    async with listening(
-        office.app, ssl_certfile=str(certificate), ssl_keyfile=str(key)
-    ) as address:
-        url = f"https://{address}"
-        verify = await trust(url, tls_sha256=fingerprint)
-        assert isinstance(verify, ssl.SSLContext)
-        request = JoinRequest(
-            protocol=PROTOCOL,
-            token=await a_token(office, url=url),
-            public_key=dsse.generate().public_key_hex,
-            host="node-1",
-        )
-        async with Server(url, key=dsse.generate(), clock=CLOCK, verify=verify) as server:
-            joined = await server.join(request)
-        async with Server(url, key=dsse.generate(), clock=CLOCK) as stranger:
-            with pytest.raises(ServerUnreachable):
-                await stranger.join(request)
-        with pytest.raises(SignatureInvalid):
-            await trust(url, tls_sha256="0" * 64)
-    with pytest.raises(ServerUnreachable):
-        await trust(url, tls_sha256=fingerprint)
-
-    assert joined.site.startswith("site-")
-    assert await trust("http://127.0.0.1", tls_sha256=fingerprint) is True
-
-
-def write_certificate(certificate: Path, key: Path) -> str:
-    """Write a self-signed certificate for the loopback; return its SHA-256."""
-    private = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mains")])
-    now = datetime.now(UTC)
-    signed = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(private.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(minutes=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False
-        )
-        .sign(private, SHA256())
-    )
-    certificate.write_bytes(signed.public_bytes(Encoding.PEM))
-    key.write_bytes(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    return sha256(signed.public_bytes(Encoding.DER)).hexdigest()

@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,20 +31,27 @@ class Served:
     url: str
 
 
-@pytest.fixture(scope="session")
-def served() -> Iterator[Served]:
-    app = make_app()
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="critical", lifespan="off"))
+@contextmanager
+def serving(app: FastAPI, **options: Any) -> Iterator[int]:
+    """Serve an app on the loopback in a thread; yields its port."""
+    config = uvicorn.Config(app, port=0, log_level="critical", lifespan="off", **options)
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
     deadline = time.monotonic() + START_SECONDS_MAX
     while not server.started:
         assert time.monotonic() < deadline, "the small server did not start"
         time.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    yield Served(app, f"http://127.0.0.1:{port}")
+    yield server.servers[0].sockets[0].getsockname()[1]
     server.should_exit = True
     thread.join(timeout=START_SECONDS_MAX)
+
+
+@pytest.fixture(scope="session")
+def served() -> Iterator[Served]:
+    app = make_app()
+    with serving(app) as port:
+        yield Served(app, f"http://127.0.0.1:{port}")
 
 
 @pytest.fixture
@@ -71,7 +79,7 @@ def configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "configuration"
     monkeypatch.setenv("MAINS_CONFIG", str(folder))
     monkeypatch.setenv("MAINS_HOME", str(tmp_path / "home"))
-    for name in ("MAINS_URL", "MAINS_KEY", "MAINS_CONTEXT"):
+    for name in ("MAINS_URL", "MAINS_KEY", "MAINS_CONTEXT", "MAINS_CERTIFICATE"):
         monkeypatch.delenv(name, raising=False)
     return folder
 

@@ -133,7 +133,7 @@ class Mains:
     def answers(self) -> bool:
         state = self.state
         ours = state is not None and self.process is not None and state.pid == self.process.pid
-        return ours and state is not None and answers(state.url)
+        return ours and state is not None and answers(state)
 
     def command(self, module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -160,7 +160,7 @@ class Mains:
     def client(self, key: str | None = None) -> Client:
         state = State.read(self.settings.state_file)
         assert state is not None
-        return Client(Connection(state.url, key=key or self.key()))
+        return Client(Connection(state.url, key=key or self.key(), certificates=state.certificate))
 
     # Processes.
 

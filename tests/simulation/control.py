@@ -169,8 +169,8 @@ class ControlPlane:
             return bytes(response.body)
         if path == "register":
             async with self.database.transaction() as tx:
-                answer = await site_routes.register(body, self._wired, tx, now)
-            return answer.model_dump_json().encode()
+                response = await site_routes.register(body, self._wired, tx, now)
+            return bytes(response.body)
         if path == "submit":
             return await self._submit(body)
         assert path == "cancel", path

@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,8 +13,9 @@ import httpx
 from pydantic import ValidationError
 
 from mains import __version__
+from mains.agent.trusted import Trusted
 from mains.clock import Clock
-from mains.errors import ServerUnreachable, SignatureInvalid, StoreCorrupt
+from mains.errors import ServerUnreachable, StoreCorrupt
 from mains.wire import dsse
 from mains.wire.agent import (
     PROTOCOL,
@@ -34,6 +34,7 @@ from mains.wire.base import Schema
 from mains.wire.connection import is_loopback
 from mains.wire.dsse import SigningKey
 from mains.wire.failures import error_of
+from mains.wire.trust import is_distrust
 
 CONNECT_SECONDS_MAX: Final = 5.0
 ANSWER_SECONDS_MAX: Final = 30.0
@@ -44,7 +45,10 @@ Answer = TypeVar("Answer", bound=Schema)
 
 
 class Server:
-    """The control plane as one agent sees it; `identify` gives it the voice of a site."""
+    """The control plane as one agent sees it; `identify` gives it the voice of a site.
+
+    `protocol` is what it speaks there: the newest, unless the server is older.
+    """
 
     def __init__(
         self,
@@ -52,7 +56,7 @@ class Server:
         *,
         key: SigningKey,
         clock: Clock,
-        verify: ssl.SSLContext | bool = True,
+        trusted: Trusted | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._key = key
@@ -60,6 +64,8 @@ class Server:
         self._site_id = UUID(int=0)
         self._epoch = 0
         self._url = url
+        self._trusted = trusted
+        self.protocol = PROTOCOL
         self._http = httpx.AsyncClient(
             base_url=f"{url}/v1/agent",
             headers={"User-Agent": f"mains-agent/{__version__}"},
@@ -67,7 +73,7 @@ class Server:
             limits=httpx.Limits(max_connections=CONNECTIONS_MAX),
             transport=transport,
             trust_env=not is_loopback(url),
-            verify=verify,
+            verify=trusted.verify if trusted is not None else True,
         )
 
     async def __aenter__(self) -> Self:
@@ -87,18 +93,22 @@ class Server:
         return _read(JoinAnswer, answer)
 
     async def register(self, request: RegisterRequest) -> RegisterAnswer:
-        return _read(RegisterAnswer, await self._post("/register", self._signed(request)))
+        answer = _read(RegisterAnswer, await self._post("/register", self._signed(request)))
+        self._learn(answer.certificates)
+        return answer
 
     async def sync(self, request: SyncRequest) -> SyncAnswer:
         """Say what is and hear what should be; the answer may take `wait_seconds` longer."""
         seconds_max = request.wait_seconds + ANSWER_SECONDS_MAX
         answer = await self._post("/sync", self._signed(request), seconds_max=seconds_max)
-        return _read(SyncAnswer, answer)
+        read = _read(SyncAnswer, answer)
+        self._learn(read.certificates)
+        return read
 
     async def ship(self, chunks: list[LogChunk]) -> LogAnswer:
         """Send log bytes; the answer says how much of each log the server has."""
         shipment = LogShipment(
-            protocol=PROTOCOL,
+            protocol=self.protocol,
             site_id=self._site_id,
             epoch=self._epoch,
             sent_at=self._clock.now(),
@@ -165,12 +175,16 @@ class Server:
             raise error_of(response.status_code, response.content)
         return response.content
 
+    def _learn(self, certificates: str | None) -> None:
+        if self._trusted is not None:
+            self._trusted.learn(certificates)
+
     def _signed(self, message: Schema) -> bytes:
         return dsse.sign(message.model_dump_json().encode(), key=self._key)
 
     def _access(self, sha256: str) -> dict[str, str]:
         ticket = BlobTicket(
-            protocol=PROTOCOL,
+            protocol=self.protocol,
             site_id=self._site_id,
             epoch=self._epoch,
             sha256=sha256,
@@ -184,6 +198,12 @@ class Server:
         try:
             yield
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            if is_distrust(error):
+                raise ServerUnreachable(
+                    f"{self._url} shows a certificate that this agent does not trust",
+                    hint="Join again with a fresh token: `mains site token SITE`.",
+                    effect="none",
+                ) from error
             raise ServerUnreachable(
                 f"nothing answers at {self._url}: {error}", effect="none"
             ) from error
@@ -191,28 +211,6 @@ class Server:
             raise ServerUnreachable(
                 f"the connection to {self._url} was lost: {error}", effect="unknown"
             ) from error
-
-
-async def trust(url: str, *, tls_sha256: str | None) -> ssl.SSLContext | bool:
-    """Return whom to trust at this address: the one certificate that the token names, if it does.
-
-    Raises SignatureInvalid when another one is shown, ServerUnreachable when none is.
-    """
-    if tls_sha256 is None or not url.startswith("https:"):
-        return True
-    parsed = httpx.URL(url)
-    address = (parsed.host, parsed.port or 443)
-    try:
-        pem = await anyio.to_thread.run_sync(ssl.get_server_certificate, address)
-    except OSError as error:
-        raise ServerUnreachable(f"no certificate from {url}: {error}", effect="none") from error
-    if hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest() != tls_sha256:
-        raise SignatureInvalid(f"{url} shows another certificate than the join token names")
-    context = ssl.create_default_context(cadata=pem)
-    # The fingerprint stands for the name: the certificate may be self-signed for another one.
-    context.check_hostname = False
-    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-    return context
 
 
 def _read(kind: type[Answer], body: bytes) -> Answer:

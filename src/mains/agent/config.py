@@ -45,7 +45,6 @@ class AgentConfig(Schema):
     slots: int = Field(default=SLOTS, ge=1, le=10_000)
     devices: list[int] | None = None
     python: Path | None = None
-    tls_sha256: str | None = None
     bundle_bytes_max: PositiveInt = 2 * 2**30
     lease_seconds: PositiveInt = LEASE_SECONDS
 

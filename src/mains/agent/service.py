@@ -5,7 +5,6 @@ its orders until it sees them done, and an answer that is lost changes nothing.
 """
 
 import asyncio
-import ssl
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -15,17 +14,26 @@ import httpx
 import structlog
 
 from mains.agent import config as configs
-from mains.agent.client import Server, trust
+from mains.agent.client import Server
 from mains.agent.config import AgentConfig, EngineName, Isolation
 from mains.agent.host import HostRegistry
 from mains.agent.patience import Patience
 from mains.agent.site import SiteAgent
+from mains.agent.trusted import Trusted
 from mains.clock import Clock
 from mains.engines.base import Engine
-from mains.errors import Broken, Unavailable
+from mains.errors import Broken, ProtocolUnsupported, Unavailable
 from mains.ids import new_id
 from mains.wire import dsse
-from mains.wire.agent import PROTOCOL, JoinRequest, PoolOrder, RegisterAnswer, RegisterRequest
+from mains.wire.agent import (
+    PROTOCOL,
+    PROTOCOLS,
+    JoinAnswer,
+    JoinRequest,
+    PoolOrder,
+    RegisterAnswer,
+    RegisterRequest,
+)
 from mains.wire.dsse import SigningKey
 from mains.wire.sites import JoinToken
 
@@ -53,18 +61,13 @@ async def join(
     place = JoinToken.decode(token)
     folder = configs.prepare_folder(folder)
     key = dsse.load_or_create(folder / configs.KEY_FILE)
-    verify = await trust(place.url, tls_sha256=place.tls_sha256)
+    trusted = await asyncio.to_thread(
+        Trusted.first, folder, place.url, fingerprint=place.tls_sha256
+    )
     async with Server(
-        place.url, key=key, clock=clock, verify=verify, transport=transport
+        place.url, key=key, clock=clock, trusted=trusted, transport=transport
     ) as server:
-        answer = await server.join(
-            JoinRequest(
-                protocol=PROTOCOL,
-                token=token.strip(),
-                public_key=key.public_key_hex,
-                host=configs.host_name(),
-            )
-        )
+        answer = await _joined(server, token.strip(), key)
     uids = registry or HostRegistry.of_this_host()
     joined = AgentConfig(
         url=place.url,
@@ -77,10 +80,26 @@ async def join(
         slots=slots,
         devices=None if devices is None else list(devices),
         python=python,
-        tls_sha256=place.tls_sha256,
     )
     joined.save()
     return joined
+
+
+async def _joined(server: Server, token: str, key: SigningKey) -> JoinAnswer:
+    """Join in the newest protocol that both sides speak; raises ProtocolUnsupported for none."""
+    while True:
+        try:
+            return await server.join(
+                JoinRequest(
+                    protocol=server.protocol,
+                    token=token,
+                    public_key=key.public_key_hex,
+                    host=configs.host_name(),
+                )
+            )
+        except ProtocolUnsupported as error:
+            if not _speaks_older(server, error):
+                raise
 
 
 async def run(
@@ -95,7 +114,7 @@ async def run(
     """Serve a site until `stop` is set; its runs go on without the agent.
 
     Raises StaleEpoch or SignatureInvalid when another agent has taken the site,
-    ProtocolUnsupported, QuotaExceeded (shares of this host), AlreadyRunning or SetupMissing.
+    QuotaExceeded (shares of this host), AlreadyRunning or SetupMissing.
     """
     key = dsse.load(config.key_path)
     with configs.only_agent_in(config.folder):
@@ -130,13 +149,10 @@ async def _serve(
     registry: HostRegistry,
     transport: httpx.AsyncBaseTransport | None,
 ) -> None:
-    verify = await _patiently_trust(config)
+    trusted = Trusted.load(config.folder, config.url)
     async with Server(
-        config.url, key=key, clock=clock, verify=verify, transport=transport
+        config.url, key=key, clock=clock, trusted=trusted, transport=transport
     ) as server:
-        registration = await register(config, server, clock=clock)
-        server.identify(site_id=config.site_id, epoch=registration.epoch)
-        _keep_lease(config, registration)
 
         async def serve_pools(pools: Sequence[PoolOrder]) -> None:
             registry.claim_shares(
@@ -144,16 +160,24 @@ async def _serve(
             )
             await engine.configure(pools)
 
-        await serve_pools(registration.pools)
-        agent = SiteAgent(
-            config,
-            engine=engine,
-            server=server,
-            clock=clock,
-            registration=registration,
-            serve_pools=serve_pools,
-        )
-        await agent.work()
+        while True:
+            registration = await register(config, server, clock=clock)
+            server.identify(site_id=config.site_id, epoch=registration.epoch)
+            _keep_lease(config, registration)
+            await serve_pools(registration.pools)
+            agent = SiteAgent(
+                config,
+                engine=engine,
+                server=server,
+                clock=clock,
+                registration=registration,
+                serve_pools=serve_pools,
+            )
+            try:
+                await agent.work()
+            except ProtocolUnsupported as error:
+                # The server was replaced by another version: the two find out what both speak.
+                LOG.warning("protocol_unsupported", because=error.detail, next=error.hint)
 
 
 def _keep_lease(config: AgentConfig, registration: RegisterAnswer) -> None:
@@ -163,16 +187,6 @@ def _keep_lease(config: AgentConfig, registration: RegisterAnswer) -> None:
         config.model_copy(update={"lease_seconds": registration.lease_seconds}).save()
 
 
-async def _patiently_trust(config: AgentConfig) -> ssl.SSLContext | bool:
-    patience = Patience()
-    while True:
-        try:
-            return await trust(config.url, tls_sha256=config.tls_sha256)
-        except Unavailable as error:
-            LOG.warning("server_unreachable", because=error.detail)
-            await patience.wait()
-
-
 async def register(
     config: AgentConfig,
     server: Server,
@@ -180,11 +194,15 @@ async def register(
     clock: Clock,
     patience: Callable[[], Patience] = Patience,
 ) -> RegisterAnswer:
-    """Open the next epoch; a server that is away is waited for, with one and the same instance."""
+    """Open the next epoch; a server that is away is waited for, with one and the same instance.
+
+    So is one that speaks no protocol of this agent: until one of them is updated, runs go on.
+    """
     instance_id, waiting = new_id(), patience()
+    server.protocol = PROTOCOL
     while True:
         request = RegisterRequest(
-            protocol=PROTOCOL,
+            protocol=server.protocol,
             site_id=config.site_id,
             instance_id=instance_id,
             host=configs.host_name(),
@@ -196,5 +214,22 @@ async def register(
             LOG.warning("server_unreachable", because=error.detail)
             await waiting.wait()
             continue
-        LOG.info("agent_registered", site=config.site, epoch=answer.epoch)
+        except ProtocolUnsupported as error:
+            if not _speaks_older(server, error):
+                LOG.warning("protocol_unsupported", because=error.detail, next=error.hint)
+                server.protocol = PROTOCOL
+                await waiting.wait()
+            continue
+        LOG.info("agent_registered", site=config.site, epoch=answer.epoch, protocol=answer.protocol)
         return answer
+
+
+def _speaks_older(server: Server, refusal: ProtocolUnsupported) -> bool:
+    """Go down to the newest protocol that the server accepts and this agent speaks, if any."""
+    accepted = refusal.facts.get("accepted")
+    known = accepted if isinstance(accepted, list) else []
+    common = [each for each in PROTOCOLS if each < server.protocol and str(each) in known]
+    if not common:
+        return False
+    server.protocol = max(common)
+    return True

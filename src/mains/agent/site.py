@@ -28,7 +28,6 @@ from mains.errors import (
     Unauthenticated,
 )
 from mains.wire.agent import (
-    PROTOCOL,
     AttemptReport,
     PoolOrder,
     PoolReport,
@@ -244,7 +243,7 @@ class SiteAgent:
         pools = self._pools_found if self._pools_found != self._pools_told else []
         self._sequence += 1
         request = SyncRequest(
-            protocol=PROTOCOL,
+            protocol=self._server.protocol,
             site_id=self._config.site_id,
             epoch=self._registration.epoch,
             sequence=self._sequence,

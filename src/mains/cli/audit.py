@@ -41,8 +41,9 @@ def version(session: Session) -> None:
     server: str | None = None
     url: str | None = None
     try:
-        url = session.context.url
-        with connect(url, key=None) as client:
+        context = session.context
+        url = context.url
+        with connect(context, key=None) as client:
             server = client.server().version
     except MainsError:
         server = None

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import platformdirs
 
-from mains.errors import KeyMissing, NotFound, ServerUnreachable, StoreCorrupt
+from mains.errors import KeyMissing, NotFound, RequestInvalid, ServerUnreachable, StoreCorrupt
 from mains.settings import Settings
 
 FILE_NAME: Final = "contexts.json"
@@ -23,7 +23,8 @@ ADMINISTRATOR_KEY_FILE: Final = "administrator"
 class Context:
     """One server and one key for it; home is set where the server runs on this machine.
 
-    server_key is the Ed25519 key, in hex, that its receipts are checked with.
+    server_key is the Ed25519 key, in hex, that its receipts are checked with; certificate, in PEM,
+    is what it shows where no authority vouches for it.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Context:
     organisation: str | None = None
     person: str | None = None
     home: str | None = None
+    certificate: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,9 @@ def choose(
     Raises NotFound for an unknown name and ServerUnreachable when there is none at all.
     """
     if name is None and (url := environ.get("MAINS_URL")):
-        return Context("environment", url, environ.get("MAINS_KEY"))
+        return Context(
+            "environment", url, environ.get("MAINS_KEY"), certificate=_certificate_of(environ)
+        )
     wanted = name or environ.get("MAINS_CONTEXT") or contexts.current
     if wanted is None:
         raise ServerUnreachable("No server is known here yet.", hint=_first_step(environ))
@@ -115,14 +119,14 @@ def choose(
 def local_server(environ: Mapping[str, str] = os.environ) -> Context | None:
     """Return the server that `mains up` runs for this user, with its first key, if any."""
     settings = Settings.from_environment(environ)
-    url = _local_url(settings.state_file)
-    if url is None:
+    found = _local(settings.state_file)
+    if found is None:
         return None
     try:
         key = (settings.keys / ADMINISTRATOR_KEY_FILE).read_text(encoding="utf-8").strip()
     except OSError:
         key = None
-    return Context("local", url, key, home=str(settings.home))
+    return replace(found, key=key, home=str(settings.home))
 
 
 def require_key(context: Context) -> str:
@@ -135,17 +139,31 @@ def _with_address_of_now(context: Context) -> Context:
     """A local server takes a free port at each start; its state file says which."""
     if context.home is None:
         return context
-    url = _local_url(Path(context.home) / "up.json")
-    return replace(context, url=url) if url else context
+    found = _local(Path(context.home) / "up.json")
+    return replace(context, url=found.url, certificate=found.certificate) if found else context
 
 
-def _local_url(state_file: Path) -> str | None:
+def _local(state_file: Path) -> Context | None:
+    """Return what a server of this user says of itself, without a key."""
     try:
         state: Any = json.loads(state_file.read_bytes())
     except (OSError, ValueError):
         return None
     url = state.get("url") if isinstance(state, dict) else None
-    return url if isinstance(url, str) else None
+    if not isinstance(url, str):
+        return None
+    return Context("local", url, certificate=state.get("certificate"))
+
+
+def _certificate_of(environ: Mapping[str, str]) -> str | None:
+    """Return what MAINS_CERTIFICATE names, in PEM; raises RequestInvalid where it is not there."""
+    path = environ.get("MAINS_CERTIFICATE")
+    if not path:
+        return None
+    try:
+        return Path(path).read_text("ascii")
+    except (OSError, ValueError) as error:
+        raise RequestInvalid(f"MAINS_CERTIFICATE names no readable file: {error}") from error
 
 
 def _first_step(environ: Mapping[str, str]) -> str:

@@ -26,7 +26,7 @@ def complete_job(incomplete: str) -> list[tuple[str, str]]:
     """Offer the newest jobs to the shell, with their names and states; nothing on any error."""
     try:
         context = contexts.choose(None, contexts.load(contexts.configuration_folder()))
-        with connect(context.url, key=contexts.require_key(context)) as client:
+        with connect(context, key=contexts.require_key(context)) as client:
             page = client.jobs(limit=50)
     except MainsError:
         return []

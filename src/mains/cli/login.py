@@ -12,7 +12,7 @@ from mains.cli import contexts
 from mains.cli.contexts import Context
 from mains.cli.output import Output
 from mains.cli.session import Session, command, complete_context, connect
-from mains.errors import RequestInvalid, ServerUnreachable
+from mains.errors import CertificateUnknown, RequestInvalid, ServerUnreachable
 
 if TYPE_CHECKING:
     from mains.wire.parties import WhoAmI
@@ -25,6 +25,10 @@ def login(
     session: Session,
     url: Annotated[
         str | None, typer.Option(help="The server's address; without it, the one of `mains up`.")
+    ] = None,
+    fingerprint: Annotated[
+        str | None,
+        typer.Option(help="The fingerprint of the server's certificate, as `mains up` shows it."),
     ] = None,
     key: Annotated[
         str | None,
@@ -39,10 +43,10 @@ def login(
 ) -> None:
     """Check a key with a server, and remember both."""
     out = session.out
-    found = _server_meant(url)
+    found = _trusted(_server_meant(url), fingerprint, as_json=out.as_json)
     _require_private_way(found.url, insecure=insecure)
     context = replace(found, name=name or found.name, key=_key(key, found, as_json=out.as_json))
-    with connect(context.url, key=context.key) as client:
+    with connect(context, key=context.key) as client:
         server = client.server()
         me = client.whoami()
     known = session.contexts
@@ -118,6 +122,37 @@ def _server_meant(url: str | None) -> Context:
             hint="`mains up` starts one; `mains login --url URL` takes another.",
         )
     return local
+
+
+def _trusted(context: Context, fingerprint: str | None, *, as_json: bool) -> Context:
+    """Return the context with the certificate to trust: a named one, or one that a person accepts.
+
+    Raises CertificateUnknown before a key is sent to a server that nobody vouches for.
+    """
+    from mains.wire import trust
+
+    if not context.url.startswith("https:") or context.certificate is not None:
+        return context
+    if fingerprint is not None:
+        expected = trust.read_fingerprint(fingerprint)
+        shown = trust.certificate_at(context.url, fingerprint=expected)
+        return replace(context, certificate=shown)
+    try:
+        with connect(context, key=None) as client:
+            client.server()
+    except CertificateUnknown as error:
+        shown = trust.shown_certificate(context.url)
+        digits = trust.fingerprint_of(shown)
+        if as_json or not sys.stdin.isatty():
+            raise CertificateUnknown(
+                f"nobody vouches for the certificate of {context.url}: sha256:{digits}",
+                shown=digits,
+            ) from error
+        typer.echo(f"Nobody vouches for the certificate of {context.url}.", err=True)
+        typer.echo(f"Its fingerprint is sha256:{digits}", err=True)
+        typer.confirm("Is it what `mains up` shows there?", abort=True, err=True)
+        return replace(context, certificate=shown)
+    return context
 
 
 def _require_private_way(url: str, *, insecure: bool) -> None:

@@ -51,16 +51,16 @@ class Session:
     def client(self) -> Client:
         if self._client is None:
             context = self.context
-            self._client = connect(context.url, key=contexts.require_key(context))
+            self._client = connect(context, key=contexts.require_key(context))
         return self._client
 
 
-def connect(url: str, *, key: str | None) -> Client:
+def connect(context: Context, *, key: str | None) -> Client:
     """Return a client; its modules are loaded here, so that `--help` doesn't wait for them."""
     from mains.wire.client import Client
     from mains.wire.connection import Connection
 
-    return Client(Connection(url, key=key))
+    return Client(Connection(context.url, key=key, certificates=context.certificate))
 
 
 def command(

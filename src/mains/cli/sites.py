@@ -30,7 +30,7 @@ def complete_site(incomplete: str) -> list[str]:
     """Offer the names of sites to the shell; nothing on any error."""
     try:
         context = contexts.choose(None, contexts.load(contexts.configuration_folder()))
-        with connect(context.url, key=contexts.require_key(context)) as client:
+        with connect(context, key=contexts.require_key(context)) as client:
             return [site.name for site in client.sites() if site.name.startswith(incomplete)]
     except MainsError:
         return []

@@ -56,6 +56,20 @@ def new_key(context: typer.Context, as_json: JsonOption = False) -> None:
     become("mains.daemon.admin", ["new-key", *_chosen({"--json": as_json}), *context.args])
 
 
+@admin.command("next-certificate", context_settings=PASS_ON)
+def next_certificate(context: typer.Context, as_json: JsonOption = False) -> None:
+    """Make the certificate that will follow, and let agents know it."""
+    chosen = _chosen({"--json": as_json})
+    become("mains.daemon.admin", ["next-certificate", *chosen, *context.args])
+
+
+@admin.command("switch-certificate", context_settings=PASS_ON)
+def switch_certificate(context: typer.Context, as_json: JsonOption = False) -> None:
+    """Show the next certificate from now on, in the place of the present one."""
+    chosen = _chosen({"--json": as_json})
+    become("mains.daemon.admin", ["switch-certificate", *chosen, *context.args])
+
+
 def become(module: str, arguments: Sequence[str]) -> None:
     """Replace this process by a module of mains, run by the same interpreter."""
     sys.stdout.flush()

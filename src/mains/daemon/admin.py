@@ -1,11 +1,15 @@
-"""Local administration: `mains admin new-key`, for whoever owns this mains' data."""
+"""Local administration, for whoever owns this mains' data: a new key, another certificate."""
 
 import argparse
 import asyncio
 import json
 import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
 
 from mains.clock import SystemClock
+from mains.daemon import certificates
 from mains.daemon.state import running
 from mains.db import Database, embedded
 from mains.errors import MainsError, SetupMissing
@@ -42,18 +46,59 @@ async def _replace(settings: Settings, database_url: str) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="mains admin")
-    parser.add_argument("action", choices=["new-key"])
+    parser.add_argument("action", choices=[*_ACTIONS])
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     try:
-        path = asyncio.run(new_key(Settings.from_environment()))
+        done = _ACTIONS[arguments.action](Settings.from_environment())
     except MainsError as error:
         sys.exit(f"error [{error.code}]: {error.detail}\n  next: {error.hint}")
-    if arguments.json:
-        print(json.dumps({"administrator_key": path}))
-    else:
-        print(f"The old administrator keys are revoked; the new one is in {path}")
-        print("next: mains login")
+    print(json.dumps(done.document) if arguments.json else done.words)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What an action did: for programs, and in words."""
+
+    document: Mapping[str, str]
+    words: str
+
+
+def _new_key(settings: Settings) -> Done:
+    path = asyncio.run(new_key(settings))
+    return Done(
+        {"administrator_key": path},
+        f"The old administrator keys are revoked; the new one is in {path}\nnext: mains login",
+    )
+
+
+def _next_certificate(settings: Settings) -> Done:
+    made = certificates.make_next(settings, now=SystemClock().now())
+    return Done(
+        {"next": made.fingerprint, "until": made.until.isoformat()},
+        f"The next certificate has the fingerprint sha256:{made.fingerprint}\n"
+        "Agents that are heard of from now on trust it too.\n"
+        "next: once `mains site list` shows all of them: mains admin switch-certificate",
+    )
+
+
+def _switch_certificate(settings: Settings) -> Done:
+    shown = certificates.switch(settings)
+    if (state := running(settings.state_file)) is not None:
+        # The command line of this machine trusts what is written there.
+        replace(state, certificate=shown.pinned).write(settings.state_file)
+    return Done(
+        {"shown": shown.fingerprint, "until": shown.until.isoformat()},
+        f"The certificate shown from now on has the fingerprint sha256:{shown.fingerprint}\n"
+        "next: people log in again: mains login --url URL --fingerprint FINGERPRINT",
+    )
+
+
+_ACTIONS: Final[Mapping[str, Callable[[Settings], Done]]] = {
+    "new-key": _new_key,
+    "next-certificate": _next_certificate,
+    "switch-certificate": _switch_certificate,
+}
 
 
 if __name__ == "__main__":

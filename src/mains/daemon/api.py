@@ -14,8 +14,9 @@ from fastapi import FastAPI
 
 from mains.api.app import Lifespan, application
 from mains.clock import SystemClock
-from mains.daemon import logs
+from mains.daemon import certificates, logs
 from mains.daemon.announcing import announce, hear
+from mains.daemon.certificates import Certificate
 from mains.daemon.children import SOCKET_VARIABLE
 from mains.daemon.lifeline import while_parent_lives
 from mains.daemon.opening import opened
@@ -26,6 +27,7 @@ from mains.reports.door import ReportsWired
 from mains.settings import Settings
 
 LOADS_SECONDS: Final = 1.0
+CERTIFICATE_SECONDS: Final = 1.0
 KEEP_ALIVE_SECONDS: Final = 75
 DATABASE_CONNECTIONS_MAX: Final = 12
 
@@ -37,8 +39,11 @@ async def serve(settings: Settings) -> None:
     assert settings.database_url is not None, "`up` names the database"
     database = await opened(settings.database_url, size_max=DATABASE_CONNECTIONS_MAX)
     wired = wire(database=database, settings=settings, clock=SystemClock())
+    certificate = certificates.serving(settings)
     config = uvicorn.Config(
         application(wired, background=background(wired)),
+        ssl_certfile=None if certificate is None else certificate.chain,
+        ssl_keyfile=None if certificate is None else str(certificate.key),
         http="httptools",
         loop="none",
         log_config=None,
@@ -48,7 +53,9 @@ async def serve(settings: Settings) -> None:
         timeout_graceful_shutdown=2,
     )
     server = uvicorn.Server(config)
+    watching = asyncio.create_task(_watch_certificate(certificate, wired, config))
     await server.serve(sockets=[_socket(settings)])
+    watching.cancel()
     await database.close()
 
 
@@ -84,6 +91,24 @@ async def _refresh_loads(wired: ReportsWired) -> None:
             wired.loads.clear()
             wired.loads.update(fresh)
         await asyncio.sleep(LOADS_SECONDS)
+
+
+async def _watch_certificate(
+    certificate: Certificate | None, wired: ReportsWired, config: uvicorn.Config
+) -> None:
+    """Show a certificate that was put in the old one's place to whoever connects from then on."""
+    shown = None if certificate is None else certificate.stamp
+    while certificate is not None:
+        try:
+            wired.certificates = certificates.announced(wired.settings)
+            if certificate.stamp != shown and config.ssl is not None:
+                config.ssl.load_cert_chain(certificate.chain, certificate.key)
+                shown = certificate.stamp
+                log.info("another certificate is shown", fingerprint=certificate.fingerprint)
+        except (OSError, ValueError) as error:
+            # Half of an operator's pair may be there already; the other half follows.
+            log.warning("the certificate is not readable", reason=str(error))
+        await asyncio.sleep(CERTIFICATE_SECONDS)
 
 
 def _socket(settings: Settings) -> socket.socket:

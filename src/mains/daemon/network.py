@@ -51,7 +51,7 @@ _SAME: Final = UUID("01920000-0000-7000-8000-6d61696e7321")
 def build(settings: Settings, state: State) -> dict[str, str]:
     """Make the network at a running server; returns what to say next and where things are."""
     key = (settings.keys / keyfiles.ADMINISTRATOR).read_text("utf-8").strip()
-    with Client(Connection(state.url, key=key)) as client:
+    with Client(Connection(state.url, key=key, certificates=state.certificate)) as client:
         user_key = _parties(client)
         _money(client)
         apart = _runs_are_kept_apart(settings)

@@ -18,6 +18,8 @@ class State:
     started: float
     version: str
     database_url: str
+    certificate: str | None = None
+    """What it shows, in PEM, where no authority vouches for it."""
 
     @classmethod
     def read(cls, path: Path) -> Self | None:

@@ -10,18 +10,19 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import Final
 
+import httpx
 import psutil
 import structlog
 
 from mains import __version__
 from mains.agent.config import CONFIG_FILE
+from mains.agent.trusted import TRUSTED_FILE
 from mains.clock import SystemClock
-from mains.daemon import logs
+from mains.daemon import certificates, logs
+from mains.daemon.certificates import Certificate
 from mains.daemon.children import SOCKET_VARIABLE, Child, Crew
 from mains.daemon.state import State, running
 from mains.db import Database, embedded, migrations
@@ -30,6 +31,7 @@ from mains.errors import AlreadyRunning, MainsError, ServerUnreachable, SetupMis
 from mains.parties import keyfiles
 from mains.parties import service as parties
 from mains.settings import Settings
+from mains.wire.trust import fingerprint_of
 
 ANSWER_SECONDS_MAX: Final = 60.0
 LOOK_SECONDS: Final = 0.5
@@ -48,8 +50,9 @@ async def serve(settings: Settings) -> None:
     server = await asyncio.to_thread(embedded.start, settings)
     try:
         await prepare(settings, server.endpoints)
+        certificate = certificates.prepare(settings, now=SystemClock().now())
         listening = await listen(settings)
-        state = _state(listening, server.endpoints)
+        state = _state(listening, server.endpoints, certificate)
         crew = Crew(told)
         try:
             crew.watch(_keep_database(server))
@@ -57,7 +60,7 @@ async def serve(settings: Settings) -> None:
                 crew.keep(child)
             state.write(settings.state_file)
             log.info("up", url=state.url)
-            crew.watch(_keep_agents(settings, state.url, crew))
+            crew.watch(_keep_agents(settings, state, crew))
             await told.wait()
         finally:
             settings.state_file.unlink(missing_ok=True)
@@ -135,15 +138,18 @@ def _remembered(port_file: Path) -> int:
         return 0
 
 
-def _state(listening: socket.socket, endpoints: embedded.Endpoints) -> State:
+def _state(
+    listening: socket.socket, endpoints: embedded.Endpoints, certificate: Certificate | None
+) -> State:
     host, port = listening.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     return State(
-        url=f"http://{shown}:{port}",
+        url=f"{'http' if certificate is None else 'https'}://{shown}:{port}",
         pid=os.getpid(),
         started=psutil.Process().create_time(),
         version=__version__,
         database_url=endpoints.app_url,
+        certificate=None if certificate is None else certificate.pinned,
     )
 
 
@@ -177,13 +183,16 @@ async def _keep_database(server: embedded.Server) -> None:
             log.warning("the database does not start", reason=str(error))
 
 
-async def _keep_agents(settings: Settings, url: str, crew: Crew) -> None:
+async def _keep_agents(settings: Settings, state: State, crew: Crew) -> None:
     """Run an agent for every site folder of this instance, new ones included, gone ones not."""
     known: set[Path] = set()
     while True:
         present = set(_site_folders(settings))
         for folder in sorted(present - known):
-            crew.keep(_agent(settings, url, folder))
+            if state.certificate is not None:
+                # The address may have become an https one since this agent joined.
+                (folder / TRUSTED_FILE).write_text(state.certificate, "ascii")
+            crew.keep(_agent(settings, state.url, folder))
         for folder in known - present:
             await crew.dismiss(_agent_name(folder))
         known = present
@@ -232,7 +241,7 @@ def detach(settings: Settings) -> State:
     deadline = time.monotonic() + ANSWER_SECONDS_MAX
     while time.monotonic() < deadline:
         state = running(settings.state_file)
-        if state is not None and state.pid == process.pid and answers(state.url):
+        if state is not None and state.pid == process.pid and answers(state):
             return state
         if process.poll() is not None:
             said = _start_log(settings).read_bytes()[before:].decode("utf-8", "replace").strip()
@@ -252,12 +261,13 @@ def _start_log(settings: Settings) -> Path:
     return path
 
 
-def answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"{url}/health", timeout=5) as answer:  # noqa: S310
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
+def answers(state: State) -> bool:
+    """Say whether the API answers; whoever certifies it, it is the one that was just started."""
+    with httpx.Client(verify=False, trust_env=False, timeout=5) as client:  # noqa: S501
+        try:
+            return client.get(f"{state.url}/health").is_success
+        except httpx.TransportError:
+            return False
 
 
 def main() -> None:
@@ -310,6 +320,8 @@ def _say(
         print(json.dumps({"url": state.url, "pid": state.pid, **(network or {})}))
         return
     print(f"mains is up at {state.url} (process {state.pid}).")
+    if state.certificate is not None:
+        print(f"Its certificate has the fingerprint sha256:{fingerprint_of(state.certificate)}")
     print(f"The administrator's key is in {settings.keys / keyfiles.ADMINISTRATOR}")
     print(f"Logs are in {settings.logs}")
     if network is None:

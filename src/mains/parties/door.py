@@ -86,6 +86,9 @@ class Wired:
     clock: Clock
     settings: Settings
     pepper: bytes
+    certificates: str | None = None
+    """Those of its own, in PEM, that this server shows now or will show next; kept up to date."""
+
     callers: CallerCache = field(default_factory=CallerCache)
 
 

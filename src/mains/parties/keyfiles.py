@@ -21,7 +21,7 @@ def pepper(keys: Path) -> bytes:
     """
     path = keys / PEPPER
     if not path.exists():
-        fresh = _write_beside(path, secrets.token_bytes(PEPPER_BYTES))
+        fresh = write_beside(path, secrets.token_bytes(PEPPER_BYTES))
         with contextlib.suppress(FileExistsError):
             path.hardlink_to(fresh)
         fresh.unlink()
@@ -37,11 +37,11 @@ def pepper(keys: Path) -> bytes:
 def keep_administrator_key(keys: Path, key: str) -> Path:
     """Write the administrator's key for its owner alone to read; return where it lies."""
     path = keys / ADMINISTRATOR
-    _write_beside(path, f"{key}\n".encode()).replace(path)
+    write_beside(path, f"{key}\n".encode()).replace(path)
     return path
 
 
-def _write_beside(path: Path, content: bytes) -> Path:
+def write_beside(path: Path, content: bytes) -> Path:
     """Write a durable private file under a name of its own in path's folder."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}.{secrets.token_hex(8)}")

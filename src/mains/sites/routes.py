@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 
 from mains.db import Transaction
 from mains.parties import service as parties
@@ -18,7 +18,7 @@ from mains.parties.door import (
 from mains.sites import rules, service
 from mains.sites.door import EnvelopeDependency
 from mains.units import Money
-from mains.wire.agent import PROTOCOL, JoinAnswer, JoinRequest, RegisterAnswer
+from mains.wire.agent import PROTOCOL, JoinAnswer, JoinRequest, RegisterAnswer, answer_for
 from mains.wire.base import Amount
 from mains.wire.parties import Role
 from mains.wire.sites import (
@@ -31,6 +31,7 @@ from mains.wire.sites import (
     SiteView,
     TokenView,
 )
+from mains.wire.trust import fingerprint_of
 
 router: Final = APIRouter(prefix="/v1", tags=["sites"])
 
@@ -39,6 +40,7 @@ router: Final = APIRouter(prefix="/v1", tags=["sites"])
 async def add_site(
     new: NewSite,
     request: Request,
+    wired: WiredDependency,
     caller: CallerDependency,
     tx: TransactionDependency,
     now: NowDependency,
@@ -54,7 +56,9 @@ async def add_site(
     )
     return NewSiteView(
         site=await _view(tx, site, now=now),
-        token=await _token(tx, site, request, caller=caller, now=now),
+        token=await _token(
+            tx, site, request, certificates=wired.certificates, caller=caller, now=now
+        ),
     )
 
 
@@ -85,13 +89,14 @@ async def show_site(
 async def renew_token(
     reference: str,
     request: Request,
+    wired: WiredDependency,
     caller: CallerDependency,
     tx: TransactionDependency,
     now: NowDependency,
 ) -> TokenView:
     """Give a fresh join token and end the unused ones; the next agent to join replaces this one."""
     site = await _own_site(tx, reference, caller=caller)
-    return await _token(tx, site, request, caller=caller, now=now)
+    return await _token(tx, site, request, certificates=wired.certificates, caller=caller, now=now)
 
 
 @router.post("/sites/{reference}/drain")
@@ -143,29 +148,36 @@ async def set_price(
     return await _view(tx, site, now=now)
 
 
-@router.post("/agent/join", tags=["agents"])
-async def join(asked: JoinRequest, tx: TransactionDependency, now: NowDependency) -> JoinAnswer:
+@router.post("/agent/join", tags=["agents"], response_model=JoinAnswer)
+async def join(asked: JoinRequest, tx: TransactionDependency, now: NowDependency) -> Response:
     """Exchange a join token for a site's voice; the token itself is what lets the caller in."""
     site = await service.join(tx, asked, now=now)
-    return JoinAnswer(protocol=PROTOCOL, site_id=site.id, site=site.name)
+    answer = JoinAnswer(protocol=PROTOCOL, site_id=site.id, site=site.name)
+    return _answer(asked.protocol, answer)
 
 
-@router.post("/agent/register", tags=["agents"])
+@router.post("/agent/register", tags=["agents"], response_model=RegisterAnswer)
 async def register(
     envelope: EnvelopeDependency,
     wired: WiredDependency,
     tx: TransactionDependency,
     now: NowDependency,
-) -> RegisterAnswer:
+) -> Response:
     """Open the site's next epoch for the agent that signed this; older agents are fenced."""
     registration = await service.register(tx, envelope, now=now)
-    return RegisterAnswer(
+    answer = RegisterAnswer(
         protocol=PROTOCOL,
         epoch=registration.epoch,
         pools=registration.pools,
         lease_seconds=wired.settings.agent_lease_seconds,
         sync_wait_seconds=wired.settings.sync_wait_seconds,
+        certificates=wired.certificates,
     )
+    return _answer(registration.protocol, answer)
+
+
+def _answer(protocol: int, answer: JoinAnswer | RegisterAnswer) -> Response:
+    return Response(answer_for(protocol, answer), media_type="application/json")
 
 
 async def _own_site(tx: Transaction, reference: str, *, caller: Caller) -> service.Site:
@@ -176,14 +188,20 @@ async def _own_site(tx: Transaction, reference: str, *, caller: Caller) -> servi
 
 
 async def _token(
-    tx: Transaction, site: service.Site, request: Request, *, caller: Caller, now: datetime
+    tx: Transaction,
+    site: service.Site,
+    request: Request,
+    *,
+    certificates: str | None,
+    caller: Caller,
+    now: datetime,
 ) -> TokenView:
     """The agent dials the address by which this operator came: it is known to work from outside."""
     token = await service.join_token(
         tx,
         site_id=site.id,
         url=str(request.base_url).rstrip("/"),
-        tls_sha256=None,
+        tls_sha256=fingerprint_of(certificates) if certificates else None,
         actor_id=caller.person_id,
         now=now,
     )

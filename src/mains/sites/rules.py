@@ -17,7 +17,7 @@ from mains.errors import (
     StateConflict,
 )
 from mains.units import Money, parse_bytes
-from mains.wire.agent import PROTOCOLS_ACCEPTED
+from mains.wire.agent import PROTOCOLS
 from mains.wire.sites import NewPool
 
 CLOCK_SKEW_MAX: Final = timedelta(minutes=15)
@@ -108,14 +108,16 @@ def read_head(payload: bytes) -> MessageHead:
 
 def check_protocol(protocol: int) -> None:
     """Raises ProtocolUnsupported, which names the version spoken and those accepted."""
-    if protocol in PROTOCOLS_ACCEPTED:
+    if protocol in PROTOCOLS:
         return
-    accepted = " and ".join(str(version) for version in PROTOCOLS_ACCEPTED)
+    accepted = [str(version) for version in PROTOCOLS]
+    older = "agent" if protocol < PROTOCOLS[0] else "server"
     raise ProtocolUnsupported(
-        f"the agent speaks protocol {protocol}; this server accepts {accepted}",
-        hint="Update the older of the two: `mains version` on both hosts says which.",
+        f"the agent speaks protocol {protocol}; this server accepts {' and '.join(accepted)}",
+        hint=f"The {older} is the older one: update mains there. Runs go on meanwhile.",
         spoken=protocol,
         accepted=accepted,
+        update=older,
     )
 
 

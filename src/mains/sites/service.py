@@ -96,6 +96,7 @@ class Authenticated:
     epoch: int
     payload: bytes
     public_key: str
+    protocol: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,7 @@ class Registration:
     site: str
     epoch: int
     pools: list[PoolOrder]
+    protocol: int
 
 
 async def add_site(
@@ -313,7 +315,11 @@ async def register(tx: Transaction, envelope: bytes, *, now: datetime) -> Regist
         raise SignatureInvalid("another agent has joined this site in the meantime")
     epoch = await _epoch_of(tx, request, current=locked.epoch, now=now)
     return Registration(
-        spoken.site_id, spoken.site, epoch, await pool_orders(tx, site_id=spoken.site_id)
+        spoken.site_id,
+        spoken.site,
+        epoch,
+        await pool_orders(tx, site_id=spoken.site_id),
+        spoken.protocol,
     )
 
 
@@ -398,7 +404,10 @@ async def _verified(tx: Transaction, envelope: bytes) -> tuple[Authenticated, ru
         payload = dsse.verify(envelope, public_key_hex=row["public_key"])
     except SignatureInvalid as error:
         raise SignatureInvalid(error.detail, site_id=str(head.site_id), site=row["name"]) from error
-    return Authenticated(row["id"], row["name"], row["epoch"], payload, row["public_key"]), head
+    spoken = Authenticated(
+        row["id"], row["name"], row["epoch"], payload, row["public_key"], head.protocol
+    )
+    return spoken, head
 
 
 async def _epoch_of(

@@ -5,6 +5,7 @@ until the other has caught up, so a lost or doubled message changes nothing. Eve
 agent is a DSSE envelope over the exact bytes of one of these objects, signed with Ed25519.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Final, Literal
 from uuid import UUID
@@ -13,9 +14,15 @@ from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveInt
 
 from mains.wire.base import Count, Instant, Name, Schema, Sha256, Text
 
-PROTOCOL: Final = 1
-PROTOCOLS_ACCEPTED: Final = (0, 1)
-"""The server accepts the last two; 0 stands for the drafts before the first release."""
+PROTOCOL: Final = 2
+PROTOCOLS: Final = (1, 2)
+"""What the server accepts and an agent speaks: the last two, so that either may be newer by one.
+
+2 has `certificates` in the answers to a registration and a sync.
+"""
+
+NEW_IN: Final[Mapping[str, int]] = {"certificates": 2}
+"""Since when an answer has a key: an agent refuses one that it does not know."""
 
 DSSE_TYPE: Final = "application/vnd.mains.agent+json"
 
@@ -96,11 +103,14 @@ class RegisterRequest(Schema):
 
 
 class RegisterAnswer(Schema):
+    """certificates: those, in PEM, that the server shows now or will show next; None without."""
+
     protocol: int
     epoch: PositiveInt
     pools: list[PoolOrder]
     lease_seconds: PositiveInt
     sync_wait_seconds: NonNegativeInt
+    certificates: str | None = None
 
 
 class PoolReport(Schema):
@@ -232,7 +242,10 @@ class LogCursor(Schema):
 
 
 class SyncAnswer(Schema):
-    """forget: ended and settled at the server. refused: usage that was not accepted, and why."""
+    """forget: ended and settled at the server. refused: usage that was not accepted, and why.
+
+    certificates are those of a registration's answer, while they are about to change.
+    """
 
     protocol: int
     server_time: Instant
@@ -242,6 +255,7 @@ class SyncAnswer(Schema):
     forget: list[UUID] = []
     refused: dict[str, str] = {}
     pools: list[PoolOrder] | None = None
+    certificates: str | None = None
 
 
 class BlobTicket(Schema):
@@ -276,3 +290,9 @@ class LogShipment(Schema):
 
 class LogAnswer(Schema):
     cursors: list[LogCursor]
+
+
+def answer_for(protocol: int, answer: JoinAnswer | RegisterAnswer | SyncAnswer) -> str:
+    """Return an answer's JSON as agents of that protocol read it."""
+    unknown = {key for key, since in NEW_IN.items() if since > protocol}
+    return answer.model_copy(update={"protocol": protocol}).model_dump_json(exclude=unknown)

@@ -15,8 +15,15 @@ from typing import IO, Final, Self
 import httpx
 
 from mains import __version__
-from mains.errors import MainsError, RequestInvalid, ServerUnreachable, Unavailable
+from mains.errors import (
+    CertificateUnknown,
+    MainsError,
+    RequestInvalid,
+    ServerUnreachable,
+    Unavailable,
+)
 from mains.wire.failures import error_of
+from mains.wire.trust import is_distrust, trusting
 
 PAUSES_SECONDS: Final = (0.2, 0.5, 1.0, 2.0, 4.0)
 """How long a repeated request waits each time; after the last one it gives up."""
@@ -33,13 +40,18 @@ Parameters = Mapping[str, str | int | bool | None]
 
 
 class Connection:
-    """A server's address and the caller's key; closes its sockets on exit."""
+    """A server's address and the caller's key; closes its sockets on exit.
+
+    certificates, in PEM, are those that this server may show; without them the system's
+    authorities vouch for it.
+    """
 
     def __init__(
         self,
         url: str,
         *,
         key: str | None,
+        certificates: str | None = None,
         transport: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -54,7 +66,7 @@ class Connection:
             transport=transport,
             # A proxy of the environment can't reach this machine's loopback.
             trust_env=not local,
-            verify=self.url.startswith("https:"),
+            verify=trusting(self.url, certificates),
         )
 
     def __enter__(self) -> Self:
@@ -169,7 +181,11 @@ def checked_url(url: str) -> str:
 
 def is_loopback(url: str) -> bool:
     """Tell whether an address stays on this machine."""
-    host = httpx.URL(url).host
+    return is_loopback_host(httpx.URL(url).host)
+
+
+def is_loopback_host(host: str) -> bool:
+    """Tell whether a host's name or address is this machine's own."""
     if host == "localhost":
         return True
     try:
@@ -184,6 +200,10 @@ def _translated(url: str) -> Iterator[None]:
     try:
         yield
     except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+        if is_distrust(error):
+            raise CertificateUnknown(
+                f"{url} shows a certificate that is not known here."
+            ) from error
         raise ServerUnreachable(f"Nothing answers at {url}: {error}.", effect="none") from error
     except httpx.ReadTimeout as error:
         raise ServerUnreachable(

@@ -1,0 +1,107 @@
+"""Agents of another version: what one of protocol 1 said and was answered, said to this server.
+
+`recorded/protocol-1.jsonl` is what an agent of that protocol sent and heard while it ran one task
+of a job on a real engine; it refuses an answer with a key that it does not know.
+"""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID
+
+import pytest
+
+from mains.ids import new_id
+from mains.wire import dsse
+from tests.api.builders import Hall, Headers, Voice, sha256_of
+
+pytestmark = pytest.mark.anyio
+
+RECORDED: Final = Path(__file__).parent / "recorded" / "protocol-1.jsonl"
+OUTPUT: Final = b"0 squared is 0\n"
+IDS: Final = ("site_id", "instance_id", "attempt_id", "job_id", "organisation_id", "pool_id")
+
+
+@dataclass
+class Player:
+    """Says what was recorded, with the ids, fences and times of now in the place of the old."""
+
+    hall: Hall
+    voice: Voice
+    now_for: dict[Any, Any] = field(default_factory=dict)
+
+    async def say(self, recorded: dict[str, Any]) -> dict[str, Any]:
+        said = self._of_now(recorded["sent"])
+        envelope = dsse.sign(json.dumps(said).encode(), key=self.voice.agent.key)
+        answer = await self.hall.client.post(f"/v1/agent{recorded['path']}", content=envelope)
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        starts = recorded["answer"].get("starts", []), found.get("starts", [])
+        for then, now in zip(*starts, strict=True):
+            self.now_for |= {then[key]: now[key] for key in ("attempt_id", "fence")}
+        return found
+
+    def _of_now(self, said: Any, key: str = "") -> Any:
+        if isinstance(said, dict):
+            return {name: self._of_now(value, name) for name, value in said.items()}
+        if isinstance(said, list):
+            return [self._of_now(each, key) for each in said]
+        if key in ("sent_at", "measured_at", "started_at", "ended_at"):
+            return self.hall.town.clock.now().isoformat()
+        if key == "epoch":
+            return self.voice.agent.epoch
+        return self.now_for.get(said, said) if key in (*IDS, "fence") else said
+
+
+def keys_of(document: Any) -> set[str]:
+    """Return every key of a JSON document, at whatever depth."""
+    if isinstance(document, dict):
+        return set(document).union(*map(keys_of, document.values()))
+    return set().union(*map(keys_of, document)) if isinstance(document, list) else set()
+
+
+async def test_an_agent_of_the_protocol_before_runs_a_job_to_its_receipt(hall: Hall) -> None:
+    hall.wired.certificates = "-----BEGIN CERTIFICATE-----" * 2
+    firm, voice = await hall.firm(), await hall.site()
+    job_id = await _submitted(hall, firm)
+    recorded = [json.loads(line) for line in RECORDED.read_text("utf-8").splitlines()]
+    player = Player(hall, voice)
+    old_site = recorded[0]["sent"]["site_id"]
+    old_pool = recorded[0]["answer"]["pools"][0]["pool_id"]
+    player.now_for = {old_site: str(voice.agent.site_id), old_pool: str(voice.pool_id)}
+    player.now_for[recorded[0]["sent"]["instance_id"]] = str(new_id())
+    understood = keys_of([each["answer"] for each in recorded])
+
+    for exchange in recorded:
+        if exchange["answer"].get("starts"):
+            assert await hall.dispatch() == 1
+        if any(each["state"] == "succeeded" for each in exchange["sent"].get("attempts", [])):
+            assert await voice.upload(OUTPUT) == sha256_of(OUTPUT)
+        answer = await player.say(exchange)
+        if exchange["path"] == "/register":
+            voice.agent.epoch = answer["epoch"]
+        assert keys_of(answer) <= understood, "an older agent refuses what it does not know"
+        assert answer["protocol"] == 1
+
+    told = await hall.client.get(f"/v1/jobs/{job_id}", headers=firm)
+    assert (told.json()["state"], told.json()["tasks_done"]) == ("succeeded", 1)
+    receipt = await hall.client.get(f"/v1/jobs/{job_id}/receipt", headers=firm)
+    assert receipt.status_code == 200, receipt.text
+
+
+async def test_an_agent_of_this_protocol_hears_which_certificates_to_trust(hall: Hall) -> None:
+    one = "-----BEGIN CERTIFICATE-----\n"
+    voice = await hall.site()
+    hall.wired.certificates = one
+    assert (await voice.sync()).certificates is None, "nothing is about to change"
+    hall.wired.certificates = one + one
+    assert (await voice.sync()).certificates == one + one
+
+
+async def _submitted(hall: Hall, firm: Headers) -> UUID:
+    spec = {"run": "true", "time_seconds": 600, "grace_seconds": 10}
+    asked = {"id": str(new_id()), "spec": spec}
+    answer = await hall.client.post("/v1/jobs", json=asked, headers=firm)
+    assert answer.status_code == 201, answer.text
+    return UUID(answer.json()["id"])

@@ -1,0 +1,64 @@
+"""`mains up` beyond loopback: encrypted, trusted by its fingerprint, replaced while agents work."""
+
+import json
+import ssl
+
+import httpx
+import pytest
+
+from mains.agent.trusted import TRUSTED_FILE
+from mains.errors import CertificateUnknown
+from mains.ids import new_id
+from mains.wire.connection import Connection
+from mains.wire.jobs import SubmitRequest
+from mains.wire.sites import JoinToken
+from mains.wire.trust import fingerprint_of
+from tests.daemon.running import a_mains, eventually
+from tests.daemon.town import Town, build
+from tests.daemon.traffic import marked, settled
+
+EVERYWHERE = {"MAINS_LISTEN_HOST": "0.0.0.0"}  # noqa: S104
+
+
+def test_beyond_loopback_agents_and_people_trust_the_fingerprint() -> None:
+    with a_mains(**EVERYWHERE) as mains:
+        state = mains.up()
+        assert state.certificate is not None
+        assert state.url.startswith("https://")
+        plain = state.url.replace("https:", "http:")
+        with pytest.raises(httpx.TransportError):
+            httpx.get(f"{plain}/health", trust_env=False)
+        with (
+            pytest.raises(CertificateUnknown),
+            Connection(state.url, key=mains.key()) as stranger,
+        ):
+            stranger.call("GET", "/whoami", repeat=False)
+
+        town = build(mains)
+        with mains.client() as client:
+            token = JoinToken.decode(client.join_token(client.sites()[0].name).token)
+        assert token.tls_sha256 == fingerprint_of(state.certificate)
+        a_job_runs(town)
+
+        [folder] = mains.settings.sites.iterdir()
+        done = mains.command("daemon.admin", "next-certificate", "--json")
+        following = json.loads(done.stdout)["next"]
+        eventually(lambda: (folder / TRUSTED_FILE).read_text().count("BEGIN CERTIFICATE") == 2)
+        assert mains.command("daemon.admin", "switch-certificate").returncode == 0
+        eventually(lambda: shown(state.url) == following)
+        a_job_runs(town)
+        again = mains.command("daemon.admin", "switch-certificate")
+        assert again.returncode != 0
+        assert "next-certificate" in again.stderr
+
+
+def a_job_runs(town: Town) -> None:
+    job = SubmitRequest(id=new_id(), spec=marked(town))
+    with town.client() as client:
+        client.submit(job)
+        assert settled(client, job.id).state == "succeeded"
+
+
+def shown(url: str) -> str:
+    parsed = httpx.URL(url)
+    return fingerprint_of(ssl.get_server_certificate((parsed.host, parsed.port or 443)))
