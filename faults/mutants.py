@@ -26,6 +26,11 @@ from faults.stores import Store, a_store
 
 MUTANTS: Final = 80
 KILLED_PERCENT_MIN: Final = 95
+"""Of all shares together, as recorded."""
+
+ALIVE_MAX: Final = 1
+"""In one share, which has too few for a percentage."""
+
 ROUNDS: Final[tuple[Mapping[str, Any], ...]] = (
     {"operations": 700, "funds": 2_000},
     {"operations": 700, "funds": 12_000},
@@ -67,6 +72,8 @@ EQUIVALENT: Final[Mapping[str, str]] = {
     "place 37.1468: >= -> >": "a batch that fits exactly is decided one by one, with equal answers",
     "transfer 36.1644: > -> >=": "what equals the room was placed before",
     "capture 58.2463: > -> >=": "posting nothing posts nothing",
+    "capture_moves 14.679: AND -> OR": "what is not captured raises no charge",
+    "post 26.1027: side.account_id IS NOT NULL -> true": "no account has the id that is none",
     "decide 24.1063: < -> <=": "a sequence that is equal was decided before",
     **dict.fromkeys(
         (
@@ -129,8 +136,10 @@ def run(share: Share, seed: int) -> Mapping[str, int]:
                 survivors.append(mutant.name)
     judged = counts["mutants"] - counts[Fate.STILLBORN] - counts[Fate.EQUIVALENT]
     killed = judged - len(survivors)
-    if killed * 100 < KILLED_PERCENT_MIN * judged:
+    if len(survivors) > ALIVE_MAX:
         raise Broken(f"{killed} of {judged} killed; alive: {'; '.join(survivors)}")
+    if survivors:
+        print(f"  alive: {'; '.join(survivors)}")
     return counts
 
 

@@ -1,9 +1,12 @@
 """Mutants of the ledger's SQL: which there are, and what becomes of them."""
 
+import json
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
-from faults.mutants import EQUIVALENT, Fate, Mutant, fate_of, mutants_of
+from faults.campaign import RESULTS, SHARES
+from faults.mutants import EQUIVALENT, KILLED_PERCENT_MIN, Fate, Mutant, fate_of, mutants_of
 from faults.stores import Store, a_store
 
 
@@ -36,3 +39,14 @@ def test_an_expiry_that_forgets_holds_is_seen(store: Store) -> None:
     mutants = {mutant.name: mutant for mutant in mutants_of(store.owner_url)}
     [narrowed] = [name for name in mutants if name.startswith("expire ") and "<= -> <" in name]
     assert fate_of(mutants[narrowed], store, seed=1) in (Fate.SEEN, Fate.FAILED)
+
+
+def test_the_recorded_shares_kill_nearly_all_that_can_be_told_apart() -> None:
+    shares = json.loads(RESULTS.read_text("utf-8"))["campaigns"]["mutants"].values()
+    assert len(shares) == SHARES
+    totals = Counter[str]()
+    for share in shares:
+        totals.update(share["counts"])
+    killed = sum(totals[fate] for fate in (Fate.SEEN, Fate.FAILED, Fate.STUCK))
+    assert killed >= 60
+    assert killed * 100 >= KILLED_PERCENT_MIN * (killed + totals[Fate.ALIVE])
