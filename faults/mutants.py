@@ -73,6 +73,7 @@ EQUIVALENT: Final[Mapping[str, str]] = {
     "transfer 36.1644: > -> >=": "what equals the room was placed before",
     "capture 58.2463: > -> >=": "posting nothing posts nothing",
     "capture_moves 14.679: AND -> OR": "what is not captured raises no charge",
+    "place 42.1666: l.hold_id = ANY (fresh) -> true": "more is decided one by one, equally",
     "post 26.1027: side.account_id IS NOT NULL -> true": "no account has the id that is none",
     "decide 24.1063: < -> <=": "a sequence that is equal was decided before",
     **dict.fromkeys(
