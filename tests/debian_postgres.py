@@ -13,7 +13,7 @@ import psycopg
 from psycopg import sql
 
 from mains.db.account import Account
-from mains.db.cluster import APPLICATION, DATABASE, OWNER, SUPERUSER
+from mains.db.cluster import APPLICATION, DATABASE, OWNER, SUPERUSER, ensure_tenant
 from mains.db.process import end, postmaster
 
 PROGRAMS: Final = "/usr/lib/postgresql/{version}/bin"
@@ -89,5 +89,6 @@ def _provision(server: Debian) -> None:
         for role in (OWNER, APPLICATION):
             statement = sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}")
             connection.execute(statement.format(sql.Identifier(role), sql.Literal(server.password)))
+        ensure_tenant(connection)
         statement = sql.SQL("CREATE DATABASE {} OWNER {}")
         connection.execute(statement.format(sql.Identifier(DATABASE), sql.Identifier(OWNER)))

@@ -175,7 +175,9 @@ async def test_vouchers_of_others_are_not_shown(town: Town) -> None:
     await town.organisation("stranger")
     stranger = await town.person("stranger", "sun-yi", Role.OWNER)
     shown = await town.call("GET", f"/vouchers/{voucher_id}", key=stranger)
-    assert (shown.status_code, shown.json()["code"]) == (403, "foreign_organisation")
+    unknown = await town.call("GET", f"/vouchers/{uuid4()}", key=stranger)
+    assert (shown.status_code, shown.json()["code"]) == (404, "not_found")
+    assert unknown.json()["code"] == "not_found", "whether it exists is not told"
     listed = await town.call("GET", "/vouchers", key=stranger)
     assert listed.json()["vouchers"] == []
 

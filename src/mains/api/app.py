@@ -63,6 +63,7 @@ async def health(tx: TransactionDependency) -> Health:
 async def audit(caller: CallerDependency, tx: TransactionDependency) -> AuditView:
     """Run every invariant over everything that is stored, and name the rows that break one."""
     caller.require(Role.AUDITOR)
+    caller.require_everything()
     sections = {name: Queries.load(f"mains.{name}", "audit.sql") for name in AUDITED}
     findings = await auditing.audit(tx, sections)
     return AuditView(

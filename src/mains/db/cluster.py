@@ -24,6 +24,9 @@ from mains.settings import Settings
 SUPERUSER: Final = "mains_superuser"
 OWNER: Final = "mains_owner"
 APPLICATION: Final = "mains_app"
+TENANT: Final = "mains_tenant"
+"""Nobody logs in as it: the application reads as it what it shows to one organisation."""
+
 ROLES: Final = (SUPERUSER, OWNER, APPLICATION)
 DATABASE: Final = "mains"
 PASSWORD_BYTES: Final = 32
@@ -188,6 +191,7 @@ class Cluster:
             ) as connection:
                 for role in (OWNER, APPLICATION):
                     self._ensure_role(connection, role)
+                ensure_tenant(connection)
                 _ensure_database(connection)
         except psycopg.OperationalError as error:
             raise DatabaseUnavailable(
@@ -202,6 +206,15 @@ class Cluster:
             connection.execute(
                 statement.format(sql.Identifier(role), sql.Literal(self._passwords[role]))
             )
+
+
+def ensure_tenant(connection: psycopg.Connection) -> None:
+    """Make the role that sees one organisation's rows, and let the application act as it."""
+    known = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [TENANT])
+    if known.fetchone() is None:
+        connection.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(TENANT)))
+    grant = sql.SQL("GRANT {} TO {}")
+    connection.execute(grant.format(sql.Identifier(TENANT), sql.Identifier(APPLICATION)))
 
 
 def _ensure_database(connection: psycopg.Connection) -> None:

@@ -16,9 +16,12 @@ from mains.db.queries import Queries
 from mains.errors import DatabaseUnavailable, SchemaMismatch, SetupMissing
 
 APPLICATION_ROLE: Final = "mains_app"
+TENANT_ROLE: Final = "mains_tenant"
 LOCK_MILLISECONDS_MAX: Final = 120_000
 CONNECT_SECONDS_MAX: Final = 10
 
+_APPLICATION: Final = f"CREATE ROLE {APPLICATION_ROLE} LOGIN PASSWORD '...';"
+_TENANT: Final = f"CREATE ROLE {TENANT_ROLE}; GRANT {TENANT_ROLE} TO {APPLICATION_ROLE};"
 _FILENAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
 QUERIES: Final = Queries.load(__package__, "migrations.sql")
 
@@ -95,7 +98,10 @@ def migrate(owner_url: str, *, known: Sequence[Migration] | None = None) -> list
     wanted = migrations() if known is None else known
     with _connect(owner_url) as connection:
         _take_lock(connection)
-        _ensure_application_role(connection)
+        _ensure_role(
+            connection, APPLICATION_ROLE, make="create_role", as_administrator=_APPLICATION
+        )
+        _ensure_role(connection, TENANT_ROLE, make="create_tenant", as_administrator=_TENANT)
         with connection.transaction():
             connection.execute(QUERIES["create_meta"].encode())
         missing = pending(wanted, _applied(connection))
@@ -151,17 +157,19 @@ def _take_lock(connection: psycopg.Connection[TupleRow]) -> None:
         raise DatabaseUnavailable("Another mains has been migrating for too long.") from error
 
 
-def _ensure_application_role(connection: psycopg.Connection[TupleRow]) -> None:
-    if connection.execute(QUERIES["role_exists"], {"role": APPLICATION_ROLE}).fetchone():
+def _ensure_role(
+    connection: psycopg.Connection[TupleRow], role: str, *, make: str, as_administrator: str
+) -> None:
+    if connection.execute(QUERIES["role_exists"], {"role": role}).fetchone():
         return
     try:
-        connection.execute(QUERIES["create_role"])
+        connection.execute(QUERIES[make])
     except psycopg.errors.DuplicateObject:
         return
     except psycopg.errors.InsufficientPrivilege as error:
         raise SetupMissing(
-            f"The role {APPLICATION_ROLE} is missing and this owner may not create roles.",
-            hint=f"As an administrator: CREATE ROLE {APPLICATION_ROLE} LOGIN PASSWORD '...';",
+            f"The role {role} is missing and this owner may not create roles.",
+            hint=f"As an administrator: {as_administrator}",
         ) from error
 
 

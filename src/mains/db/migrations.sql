@@ -11,6 +11,10 @@ SELECT 1 FROM pg_roles WHERE rolname = %(role)s;
 -- name: create_role
 CREATE ROLE mains_app;
 
+-- name: create_tenant
+CREATE ROLE mains_tenant;
+GRANT mains_tenant TO mains_app;
+
 -- name: create_meta
 CREATE SCHEMA IF NOT EXISTS mains_meta;
 CREATE TABLE IF NOT EXISTS mains_meta.migration (

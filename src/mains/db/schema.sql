@@ -991,6 +991,13 @@ BEGIN
     RETURN true;
 END $$;
 
+CREATE FUNCTION parties.scope() RETURNS uuid
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    SELECT nullif(current_setting('mains.organisation', true), '')::uuid
+$$;
+
 CREATE FUNCTION sites.refuse_change() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'sites', 'pg_temp'
@@ -1279,7 +1286,7 @@ CREATE TABLE ledger.hold (
 )
 WITH (fillfactor='70');
 
-CREATE VIEW ledger.leg AS
+CREATE VIEW ledger.leg WITH (security_invoker='true') AS
  SELECT h.id AS hold_id,
     l.ordinal,
     l.account_id,
@@ -2358,23 +2365,164 @@ ALTER TABLE ONLY sites.registration
 ALTER TABLE ONLY sites.tariff
     ADD CONSTRAINT tariff_pool_id_fkey FOREIGN KEY (pool_id) REFERENCES sites.pool(id);
 
+ALTER TABLE jobs.artefact ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE jobs.attempt ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE jobs.content ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE jobs.job ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE jobs.log_chunk ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE jobs.receipt ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY server ON jobs.artefact TO mains_app USING (true);
+
+CREATE POLICY server ON jobs.attempt TO mains_app USING (true);
+
+CREATE POLICY server ON jobs.content TO mains_app USING (true);
+
+CREATE POLICY server ON jobs.job TO mains_app USING (true);
+
+CREATE POLICY server ON jobs.log_chunk TO mains_app USING (true);
+
+CREATE POLICY server ON jobs.receipt TO mains_app USING (true);
+
+CREATE POLICY server ON jobs.task TO mains_app USING (true);
+
+ALTER TABLE jobs.task ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY tenant ON jobs.artefact FOR SELECT TO mains_tenant USING ((EXISTS ( SELECT
+   FROM jobs.job j
+  WHERE (j.id = artefact.job_id))));
+
+CREATE POLICY tenant ON jobs.attempt FOR SELECT TO mains_tenant USING ((organisation_id = ( SELECT parties.scope() AS scope)));
+
+CREATE POLICY tenant ON jobs.content FOR SELECT TO mains_tenant USING ((organisation_id = ( SELECT parties.scope() AS scope)));
+
+CREATE POLICY tenant ON jobs.job FOR SELECT TO mains_tenant USING ((organisation_id = ( SELECT parties.scope() AS scope)));
+
+CREATE POLICY tenant ON jobs.log_chunk FOR SELECT TO mains_tenant USING ((EXISTS ( SELECT
+   FROM jobs.attempt a
+  WHERE (a.id = log_chunk.attempt_id))));
+
+CREATE POLICY tenant ON jobs.receipt TO mains_tenant USING ((EXISTS ( SELECT
+   FROM jobs.job j
+  WHERE (j.id = receipt.job_id))));
+
+CREATE POLICY tenant ON jobs.task FOR SELECT TO mains_tenant USING ((EXISTS ( SELECT
+   FROM jobs.job j
+  WHERE (j.id = task.job_id))));
+
+ALTER TABLE ledger.account ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE ledger.draw ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE ledger.entry ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE ledger.hold ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY server ON ledger.account TO mains_app USING (true);
+
+CREATE POLICY server ON ledger.draw TO mains_app USING (true);
+
+CREATE POLICY server ON ledger.entry TO mains_app USING (true);
+
+CREATE POLICY server ON ledger.hold TO mains_app USING (true);
+
+CREATE POLICY tenant ON ledger.account FOR SELECT TO mains_tenant USING (((owner_id = ( SELECT parties.scope() AS scope)) OR (EXISTS ( SELECT
+   FROM programmes.voucher v
+  WHERE (v.account_id = account.id))) OR (EXISTS ( SELECT
+   FROM programmes.voucher v
+  WHERE (v.promised_account_id = account.id)))));
+
+CREATE POLICY tenant ON ledger.draw FOR SELECT TO mains_tenant USING ((EXISTS ( SELECT
+   FROM ledger.hold h
+  WHERE (h.id = draw.hold_id))));
+
+CREATE POLICY tenant ON ledger.entry FOR SELECT TO mains_tenant USING (((EXISTS ( SELECT
+   FROM ledger.account a
+  WHERE (a.id = entry.debit))) OR (EXISTS ( SELECT
+   FROM ledger.account a
+  WHERE (a.id = entry.credit))) OR (EXISTS ( SELECT
+   FROM ledger.hold h
+  WHERE (h.id = entry.hold_id)))));
+
+CREATE POLICY tenant ON ledger.hold FOR SELECT TO mains_tenant USING ((organisation_id = ( SELECT parties.scope() AS scope)));
+
+ALTER TABLE metering.reading ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY server ON metering.reading TO mains_app USING (true);
+
+CREATE POLICY tenant ON metering.reading FOR SELECT TO mains_tenant USING ((EXISTS ( SELECT
+   FROM ledger.draw d
+  WHERE (d.id = reading.draw_id))));
+
+ALTER TABLE parties.api_key ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE parties.membership ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE parties.person ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY server ON parties.api_key TO mains_app USING (true);
+
+CREATE POLICY server ON parties.membership TO mains_app USING (true);
+
+CREATE POLICY server ON parties.person TO mains_app USING (true);
+
+CREATE POLICY tenant ON parties.api_key FOR SELECT TO mains_tenant USING ((organisation_id = ( SELECT parties.scope() AS scope)));
+
+CREATE POLICY tenant ON parties.membership FOR SELECT TO mains_tenant USING ((organisation_id = ( SELECT parties.scope() AS scope)));
+
+CREATE POLICY tenant ON parties.person FOR SELECT TO mains_tenant USING ((EXISTS ( SELECT
+   FROM parties.membership m
+  WHERE (m.person_id = person.id))));
+
+ALTER TABLE programmes.cap ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY server ON programmes.cap TO mains_app USING (true);
+
+CREATE POLICY server ON programmes.voucher TO mains_app USING (true);
+
+CREATE POLICY tenant ON programmes.cap FOR SELECT TO mains_tenant USING ((organisation_id = ( SELECT parties.scope() AS scope)));
+
+CREATE POLICY tenant ON programmes.voucher FOR SELECT TO mains_tenant USING (((organisation_id = ( SELECT parties.scope() AS scope)) OR (EXISTS ( SELECT
+   FROM programmes.programme p
+  WHERE ((p.id = voucher.programme_id) AND (p.organisation_id = ( SELECT parties.scope() AS scope)))))));
+
+ALTER TABLE programmes.voucher ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE quotes.quote ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY server ON quotes.quote TO mains_app USING (true);
+
+CREATE POLICY tenant ON quotes.quote FOR SELECT TO mains_tenant USING ((organisation_id = ( SELECT parties.scope() AS scope)));
+
 GRANT USAGE ON SCHEMA jobs TO mains_app;
+GRANT USAGE ON SCHEMA jobs TO mains_tenant;
 
 GRANT USAGE ON SCHEMA ledger TO mains_app;
+GRANT USAGE ON SCHEMA ledger TO mains_tenant;
 
 GRANT USAGE ON SCHEMA mains_meta TO mains_app;
 
 GRANT USAGE ON SCHEMA metering TO mains_app;
+GRANT USAGE ON SCHEMA metering TO mains_tenant;
 
 GRANT USAGE ON SCHEMA parties TO mains_app;
+GRANT USAGE ON SCHEMA parties TO mains_tenant;
 
 GRANT USAGE ON SCHEMA programmes TO mains_app;
+GRANT USAGE ON SCHEMA programmes TO mains_tenant;
 
 GRANT USAGE ON SCHEMA quotes TO mains_app;
+GRANT USAGE ON SCHEMA quotes TO mains_tenant;
 
 GRANT USAGE ON SCHEMA reports TO mains_app;
 
 GRANT USAGE ON SCHEMA sites TO mains_app;
+GRANT USAGE ON SCHEMA sites TO mains_tenant;
 
 REVOKE ALL ON FUNCTION ledger.absorb(draws uuid[], instant timestamp with time zone) FROM PUBLIC;
 
@@ -2450,36 +2598,48 @@ REVOKE ALL ON FUNCTION ledger.within(bounds bigint[], parts bigint[], others big
 REVOKE ALL ON FUNCTION ledger.sum_each(bigint[]) FROM PUBLIC;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE jobs.artefact TO mains_app;
+GRANT SELECT ON TABLE jobs.artefact TO mains_tenant;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE jobs.attempt TO mains_app;
+GRANT SELECT ON TABLE jobs.attempt TO mains_tenant;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE jobs.content TO mains_app;
+GRANT SELECT ON TABLE jobs.content TO mains_tenant;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE jobs.dispatcher TO mains_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE jobs.heard TO mains_app;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE jobs.job TO mains_app;
+GRANT SELECT ON TABLE jobs.job TO mains_tenant;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE jobs.log_chunk TO mains_app;
+GRANT SELECT ON TABLE jobs.log_chunk TO mains_tenant;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE jobs.receipt TO mains_app;
+GRANT SELECT,INSERT ON TABLE jobs.receipt TO mains_tenant;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE jobs.task TO mains_app;
+GRANT SELECT ON TABLE jobs.task TO mains_tenant;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE jobs.upload TO mains_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE jobs.usage_hour TO mains_app;
 
 GRANT SELECT ON TABLE ledger.account TO mains_app;
+GRANT SELECT ON TABLE ledger.account TO mains_tenant;
 
 GRANT SELECT ON TABLE ledger.draw TO mains_app;
+GRANT SELECT ON TABLE ledger.draw TO mains_tenant;
 
 GRANT SELECT ON TABLE ledger.entry TO mains_app;
+GRANT SELECT ON TABLE ledger.entry TO mains_tenant;
 
 GRANT SELECT ON TABLE ledger.hold TO mains_app;
+GRANT SELECT ON TABLE ledger.hold TO mains_tenant;
 
 GRANT SELECT ON TABLE ledger.leg TO mains_app;
+GRANT SELECT ON TABLE ledger.leg TO mains_tenant;
 
 GRANT SELECT ON TABLE ledger.transfer TO mains_app;
 
@@ -2490,34 +2650,43 @@ GRANT SELECT ON TABLE ledger.usage_refused TO mains_app;
 GRANT SELECT ON TABLE mains_meta.migration TO mains_app;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE metering.reading TO mains_app;
+GRANT SELECT ON TABLE metering.reading TO mains_tenant;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE metering.refusal TO mains_app;
 
 GRANT SELECT,INSERT ON TABLE metering.statement TO mains_app;
 
 GRANT SELECT,INSERT ON TABLE parties.api_key TO mains_app;
+GRANT SELECT ON TABLE parties.api_key TO mains_tenant;
 
 GRANT UPDATE(revoked_at) ON TABLE parties.api_key TO mains_app;
 
 GRANT UPDATE(revoked_by) ON TABLE parties.api_key TO mains_app;
 
 GRANT SELECT,INSERT ON TABLE parties.membership TO mains_app;
+GRANT SELECT ON TABLE parties.membership TO mains_tenant;
 
 GRANT SELECT,INSERT ON TABLE parties.organisation TO mains_app;
+GRANT SELECT ON TABLE parties.organisation TO mains_tenant;
 
 GRANT SELECT,INSERT ON TABLE parties.person TO mains_app;
+GRANT SELECT ON TABLE parties.person TO mains_tenant;
 
 GRANT SELECT,INSERT ON TABLE programmes.cap TO mains_app;
+GRANT SELECT ON TABLE programmes.cap TO mains_tenant;
 
 GRANT UPDATE(credited_micros) ON TABLE programmes.cap TO mains_app;
 
 GRANT SELECT,INSERT ON TABLE programmes.programme TO mains_app;
+GRANT SELECT ON TABLE programmes.programme TO mains_tenant;
 
 GRANT UPDATE(version) ON TABLE programmes.programme TO mains_app;
 
 GRANT SELECT,INSERT ON TABLE programmes.version TO mains_app;
+GRANT SELECT ON TABLE programmes.version TO mains_tenant;
 
 GRANT SELECT,INSERT ON TABLE programmes.voucher TO mains_app;
+GRANT SELECT ON TABLE programmes.voucher TO mains_tenant;
 
 GRANT UPDATE(returned_micros) ON TABLE programmes.voucher TO mains_app;
 
@@ -2526,6 +2695,7 @@ GRANT UPDATE(state) ON TABLE programmes.voucher TO mains_app;
 GRANT UPDATE(due_at) ON TABLE programmes.voucher TO mains_app;
 
 GRANT SELECT,INSERT ON TABLE quotes.quote TO mains_app;
+GRANT SELECT ON TABLE quotes.quote TO mains_tenant;
 
 GRANT SELECT,INSERT ON TABLE reports.claim TO mains_app;
 
@@ -2596,9 +2766,12 @@ GRANT SELECT,INSERT ON TABLE sites.agent_key TO mains_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE sites.join_token TO mains_app;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE sites.pool TO mains_app;
+GRANT SELECT ON TABLE sites.pool TO mains_tenant;
 
 GRANT SELECT,INSERT ON TABLE sites.registration TO mains_app;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE sites.site TO mains_app;
+GRANT SELECT ON TABLE sites.site TO mains_tenant;
 
 GRANT SELECT,INSERT ON TABLE sites.tariff TO mains_app;
+GRANT SELECT ON TABLE sites.tariff TO mains_tenant;

@@ -20,7 +20,9 @@ from mains.parties.door import (
     Caller,
     CallerDependency,
     NowDependency,
+    OwnRowsDependency,
     TransactionDependency,
+    own_rows,
 )
 from mains.quotes import service as quotes
 from mains.quotes.rules import NoQuote
@@ -83,9 +85,7 @@ async def make_quote(
 
 
 @router.get("/quotes/{quote_id}")
-async def show_quote(
-    quote_id: UUID, caller: CallerDependency, tx: TransactionDependency
-) -> QuoteView:
+async def show_quote(quote_id: UUID, caller: CallerDependency, tx: OwnRowsDependency) -> QuoteView:
     found = (await quotes.load(tx, [quote_id])).get(quote_id)
     if found is None or not caller.may_see(found.organisation_id):
         raise NotFound(f"there is no quote {quote_id}", hint="`mains quote job.yaml` makes one.")
@@ -124,7 +124,7 @@ async def submit_batch(
 @router.get("/jobs")
 async def list_jobs(
     caller: CallerDependency,
-    tx: TransactionDependency,
+    tx: OwnRowsDependency,
     state: JobState | None = None,
     limit: Annotated[int, Query(ge=1, le=views.PAGE_MAX)] = 50,
     before: UUID | None = None,
@@ -138,16 +138,20 @@ async def list_jobs(
 
 
 @router.get("/jobs/{ref}")
-async def show_job(ref: Ref, caller: CallerDependency, tx: TransactionDependency) -> JobDetail:
+async def show_job(ref: Ref, caller: CallerDependency, tx: OwnRowsDependency) -> JobDetail:
     return await views.detail(tx, await views.resolve(tx, ref, caller=caller))
 
 
 @router.get("/jobs/{ref}/why")
 async def why(
-    ref: Ref, caller: CallerDependency, tx: TransactionDependency, now: NowDependency
+    ref: Ref, caller: CallerDependency, now: NowDependency, wired: JobsWiredDependency
 ) -> WhyView:
     """Say why a job is where it is, pool by pool."""
-    return await views.why(tx, await views.resolve(tx, ref, caller=caller), now=now)
+    async with own_rows(wired.database, caller) as tx:
+        job_id = await views.resolve(tx, ref, caller=caller)
+    # What others have waiting and running counts here, as a number.
+    async with wired.database.transaction() as tx:
+        return await views.why(tx, job_id, now=now)
 
 
 @router.post("/jobs/{ref}/cancel")
@@ -184,7 +188,7 @@ async def show_log(
     follow: bool = False,
 ) -> StreamingResponse:
     """Stream a task's log as it is written; with follow until the task has ended."""
-    async with wired.database.transaction() as tx:
+    async with own_rows(wired.database, caller) as tx:
         job_id = await views.resolve(tx, ref, caller=caller)
         await views.check_task(tx, job_id, task)
     parts = logs.stream(wired.database, job_id, task=task, offset=offset, follow=follow)
@@ -195,7 +199,7 @@ async def show_log(
 async def show_receipt(
     ref: Ref,
     caller: CallerDependency,
-    tx: TransactionDependency,
+    tx: OwnRowsDependency,
     now: NowDependency,
     wired: JobsWiredDependency,
 ) -> Response:
@@ -207,7 +211,7 @@ async def show_receipt(
 
 @router.get("/jobs/{ref}/artefacts")
 async def list_artefacts(
-    ref: Ref, caller: CallerDependency, tx: TransactionDependency
+    ref: Ref, caller: CallerDependency, tx: OwnRowsDependency
 ) -> list[ArtefactView]:
     return await views.artefact_views(tx, await views.resolve(tx, ref, caller=caller))
 
@@ -252,7 +256,7 @@ async def get_blob(
     sha256: Sha256, caller: CallerDependency, wired: JobsWiredDependency
 ) -> StreamingResponse:
     """Return a bundle or an artefact of the caller's organisation, by its hash."""
-    async with wired.database.transaction() as tx:
+    async with own_rows(wired.database, caller) as tx:
         size_bytes = await contents.check_readable(
             tx, sha256, organisation_id=caller.organisation_id, everything=caller.sees_all
         )

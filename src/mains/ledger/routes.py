@@ -16,6 +16,7 @@ from mains.parties.door import (
     CallerDependency,
     IdempotencyKey,
     NowDependency,
+    OwnRowsDependency,
     TransactionDependency,
 )
 from mains.units import Money, decimal_string
@@ -69,12 +70,9 @@ async def deposit(
 
 
 @router.get("/organisations/{reference}/balance")
-async def balance(
-    reference: str, caller: CallerDependency, tx: TransactionDependency
-) -> BalanceView:
+async def balance(reference: str, caller: CallerDependency, tx: OwnRowsDependency) -> BalanceView:
     """Say what an organisation has: own money, vouchers, and what is left under its caps."""
-    organisation = await parties.organisation(tx, reference)
-    caller.require_sight(organisation.id)
+    organisation = await parties.seen_organisation(tx, reference, caller=caller)
     owned = await service.accounts_of(tx, organisation.id)
     return BalanceView(
         organisation=organisation.name, accounts=[_account_view(account) for account in owned]
@@ -85,13 +83,12 @@ async def balance(
 async def entries(
     reference: str,
     caller: CallerDependency,
-    tx: TransactionDependency,
+    tx: OwnRowsDependency,
     before: Annotated[int | None, Query(ge=1, le=service.SEQ_MAX)] = None,
     limit: Annotated[int, Query(ge=1, le=PAGE_MAX)] = PAGE,
 ) -> EntryPage:
     """List what happened to an organisation's accounts, newest first."""
-    organisation = await parties.organisation(tx, reference)
-    caller.require_sight(organisation.id)
+    organisation = await parties.seen_organisation(tx, reference, caller=caller)
     rows = await service.owner_entries(tx, organisation.id, limit=limit, before_seq=before)
     return EntryPage(
         entries=[_entry_view(row) for row in rows],

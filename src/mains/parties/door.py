@@ -10,6 +10,7 @@ The transaction commits before the answer is sent, so an answer is never ahead o
 import re
 from collections import OrderedDict
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Annotated, Final
@@ -37,16 +38,22 @@ __all__ = [
     "CallerDependency",
     "IdempotencyKey",
     "NowDependency",
+    "OwnRowsDependency",
     "TransactionDependency",
     "Wired",
     "WiredDependency",
     "install_problem_details",
+    "own_rows",
 ]
 
 CALLERS_MAX: Final = 10_000
 CALLER_TRUST: Final = timedelta(milliseconds=500)
 """How long a caller is believed without asking the database: the bound on a revocation."""
 
+_NARROW: Final = """
+SELECT set_config('mains.organisation', %(organisation)s, true),
+    set_config('role', 'mains_tenant', true)
+"""
 REQUEST_ID: Final = b"x-request-id"
 _REQUEST_ID_ACCEPTED = re.compile(r"[A-Za-z0-9._-]{8,64}", re.ASCII)
 _HTTP_CLIENT_ERROR: Final = 400
@@ -118,6 +125,7 @@ async def _transaction(wired: WiredDependency) -> AsyncIterator[Transaction]:
 TransactionDependency = Annotated[Transaction, Depends(_transaction, scope="function")]
 """One transaction per request; it ends before the answer is sent."""
 
+
 _bearer = HTTPBearer(auto_error=False, scheme_name="key", description="A key: `mains_...`")
 
 
@@ -143,6 +151,28 @@ async def _caller(
 
 
 CallerDependency = Annotated[Caller, Depends(_caller)]
+
+
+@asynccontextmanager
+async def own_rows(database: Database, caller: Caller) -> AsyncIterator[Transaction]:
+    """Give a transaction that sees what is the caller's organisation's, whatever a query asks.
+
+    The second line behind the checks of roles: rows of others are not there. Whoever sees every
+    organisation sees all of them here too.
+    """
+    async with database.transaction() as tx:
+        if not caller.sees_all:
+            await tx.execute(_NARROW, {"organisation": str(caller.organisation_id)})
+        yield tx
+
+
+async def _own_rows(wired: WiredDependency, caller: CallerDependency) -> AsyncIterator[Transaction]:
+    async with own_rows(wired.database, caller) as tx:
+        yield tx
+
+
+OwnRowsDependency = Annotated[Transaction, Depends(_own_rows, scope="function")]
+"""For what is shown to a caller: a transaction as `own_rows` gives."""
 
 
 async def _idempotency_key(

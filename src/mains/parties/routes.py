@@ -8,6 +8,7 @@ from mains.parties import service
 from mains.parties.door import (
     CallerDependency,
     NowDependency,
+    OwnRowsDependency,
     TransactionDependency,
     WiredDependency,
 )
@@ -83,19 +84,17 @@ async def list_organisations(
 
 @router.get("/organisations/{reference}")
 async def show_organisation(
-    reference: str, caller: CallerDependency, tx: TransactionDependency
+    reference: str, caller: CallerDependency, tx: OwnRowsDependency
 ) -> OrganisationView:
-    found = await service.organisation(tx, reference)
-    caller.require_sight(found.id)
+    found = await service.seen_organisation(tx, reference, caller=caller)
     return _organisation_view(found)
 
 
 @router.get("/organisations/{reference}/people")
 async def list_people(
-    reference: str, caller: CallerDependency, tx: TransactionDependency
+    reference: str, caller: CallerDependency, tx: OwnRowsDependency
 ) -> list[PersonView]:
-    found = await service.organisation(tx, reference)
-    caller.require_sight(found.id)
+    found = await service.seen_organisation(tx, reference, caller=caller)
     return [_person_view(person) for person in await service.people(tx, found.id)]
 
 
@@ -109,7 +108,7 @@ async def add_person(
 ) -> PersonView:
     """Enter a person with roles; owners do in their own organisation."""
     caller.require(Role.OWNER)
-    found = await service.organisation(tx, reference)
+    found = await service.seen_organisation(tx, reference, caller=caller)
     caller.require_organisation(found.id)
     check_grant(caller, asked.roles, organisation=found.name)
     added = await service.add_person(
@@ -132,7 +131,8 @@ async def create_key(
     wired: WiredDependency,
 ) -> KeyIssued:
     """Issue a key; the answer is the one time that it is shown."""
-    home = await service.organisation(tx, asked.organisation or caller.organisation_id)
+    wanted = asked.organisation or caller.organisation_id
+    home = await service.seen_organisation(tx, wanted, caller=caller)
     text, issued = await service.create_key(
         tx,
         caller=caller,
@@ -148,7 +148,7 @@ async def create_key(
 
 
 @router.get("/keys")
-async def list_keys(caller: CallerDependency, tx: TransactionDependency) -> list[KeyView]:
+async def list_keys(caller: CallerDependency, tx: OwnRowsDependency) -> list[KeyView]:
     """List one's own keys; owners see all of their organisation."""
     everybody = Role.OWNER in caller.roles
     found = await service.keys(

@@ -127,6 +127,15 @@ class Caller:
         if not self.may_see(organisation_id):
             raise self._foreign()
 
+    def require_everything(self) -> None:
+        """Raise RoleMissing unless the caller sees every organisation."""
+        if not self.sees_all:
+            raise RoleMissing(
+                f"this shows every organisation, and {self.organisation} is one of them",
+                hint=f"Auditors of {AUTHORITY} and administrators may ask for it.",
+                roles_needed=[str(Role.AUDITOR), str(Role.ADMINISTRATOR)],
+            )
+
     def require_organisation(self, organisation_id: UUID) -> None:
         """Raise ForeignOrganisation unless the caller may act for the organisation."""
         if not self.may_act_for(organisation_id):

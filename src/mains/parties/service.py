@@ -153,10 +153,24 @@ async def organisation(tx: Transaction, reference: str | UUID) -> Organisation:
         await tx.execute(QUERIES["organisation_by_name"], {"name": str(reference)})
     ).fetchone()
     if row is None:
-        raise NotFound(
-            f"no organisation is named {reference}", hint="`mains org list` shows all names."
-        )
+        raise _no_organisation(reference)
     return Organisation(**row)
+
+
+async def seen_organisation(
+    tx: Transaction, reference: str | UUID, *, caller: Caller
+) -> Organisation:
+    """Return an organisation that the caller may see; one of others is as absent as none."""
+    found = await organisation(tx, reference)
+    if not caller.may_see(found.id):
+        raise _no_organisation(reference)
+    return found
+
+
+def _no_organisation(reference: str | UUID) -> NotFound:
+    return NotFound(
+        f"no organisation is named {reference}", hint="`mains org list` shows all names."
+    )
 
 
 async def organisations_by_id(
@@ -297,8 +311,12 @@ async def key(tx: Transaction, prefix: str) -> Key:
     """Return one key by its prefix; raises NotFound."""
     row = await (await tx.execute(QUERIES["key"], {"prefix": prefix})).fetchone()
     if row is None:
-        raise NotFound(f"no key begins with {prefix}", hint="`mains key list` shows yours.")
+        raise _no_key(prefix)
     return _key(row)
+
+
+def _no_key(prefix: str) -> NotFound:
+    return NotFound(f"no key begins with {prefix}", hint="`mains key list` shows yours.")
 
 
 async def keys(tx: Transaction, *, organisation_id: UUID, person_id: UUID | None) -> list[Key]:
@@ -313,6 +331,8 @@ async def keys(tx: Transaction, *, organisation_id: UUID, person_id: UUID | None
 async def revoke_key(tx: Transaction, *, caller: Caller, prefix: str, now: datetime) -> Key:
     """End a key: one's own, or as an owner any of the organisation; again changes nothing."""
     found = await key(tx, prefix)
+    if not caller.may_see(found.organisation_id):
+        raise _no_key(prefix)
     caller.require_organisation(found.organisation_id)
     if found.person_id != caller.person_id:
         caller.require(Role.OWNER)

@@ -14,6 +14,7 @@ from mains.parties.door import (
     CallerDependency,
     IdempotencyKey,
     NowDependency,
+    OwnRowsDependency,
     TransactionDependency,
 )
 from mains.programmes import service
@@ -151,7 +152,7 @@ async def grant_voucher(
 @router.get("/vouchers")
 async def list_vouchers(
     caller: CallerDependency,
-    tx: TransactionDependency,
+    tx: OwnRowsDependency,
     programme: str | None = None,
     before: UUID | None = None,
     granted_by_us: bool = False,
@@ -176,7 +177,7 @@ async def list_vouchers(
 
 @router.get("/vouchers/{voucher_id}")
 async def show_voucher(
-    voucher_id: UUID, caller: CallerDependency, tx: TransactionDependency
+    voucher_id: UUID, caller: CallerDependency, tx: OwnRowsDependency
 ) -> VoucherView:
     """Show a voucher to its holder and to its grantor."""
     found = await service.voucher(tx, voucher_id)

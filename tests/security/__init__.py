@@ -1,0 +1,1 @@
+"""What the whole keeps from whom."""
