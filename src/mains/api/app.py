@@ -97,14 +97,15 @@ def application(wired: JobsWired, *, background: Lifespan | None = None) -> Fast
         lifespan=background or _nothing,
     )
     app.state.mains = wired
+    # Routes are tried one after the other: those that carry the load come first.
     for slice_router in (
+        agents.router,
+        jobs.router,
+        sites.router,
         router,
         parties.router,
         ledger.router,
         programmes.router,
-        sites.router,
-        jobs.router,
-        agents.router,
         reports.router,
         drafts.router,
         live.router,

@@ -130,14 +130,16 @@ _bearer = HTTPBearer(auto_error=False, scheme_name="key", description="A key: `m
 
 
 async def _caller(
-    wired: WiredDependency,
-    now: NowDependency,
+    request: Request,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
 ) -> Caller:
     """Return the caller, from the cache or in a short transaction of its own.
 
-    A request that streams for hours therefore holds no connection for having been let in.
+    A request that streams for hours therefore holds no connection for having been let in. Nearly
+    every request comes by here: it depends on little, for each dependency costs as much as it does.
     """
+    wired = await _wired(request)
+    now = wired.clock.now()
     if credentials is None:
         raise KeyMissing("this request carries no key")
     text, digest = service.parse_key(credentials.credentials, pepper=wired.pepper)
