@@ -347,7 +347,7 @@ async def test_the_server_says_how_it_is(hall: Hall) -> None:
     text = (await hall.client.get("/metrics")).text
     assert 'mains_jobs_unsettled{state="queued"} 1.0' in text
     assert 'route="/v1/jobs",status="201"' in text
-    auditor = await hall.town.key("firm", Role.AUDITOR)
+    auditor = await hall.town.key("authority", Role.AUDITOR)
     audit = (await hall.client.get("/v1/audit", headers=auditor)).json()
     assert (audit["clean"], audit["findings"]) == (True, [])
     assert "jobs.no_task_lost" in audit["checked"]
