@@ -246,13 +246,14 @@ async def test_a_worker_ends_with_its_parents_end_of_the_pipe() -> None:
 async def test_a_bulk_filing_goes_on_after_a_document_that_fails(library: Library) -> None:
     bodies = [TEXT.encode(), b"", TEXT.replace("183", "7").encode()]
     documents = [{"content_base64": base64.b64encode(body).decode()} for body in bodies]
-    documents.append({"content_base64": "*"})
+    documents += [{"content_base64": "*"}, {"content_base64": "\u00f9"}]
     answer = await library.client.post(
         "/v1/reports/documents/bulk", json={"documents": documents}, headers=library.member
     )
     assert answer.status_code == 200, answer.text
     answers = answer.json()["documents"]
-    assert [each["error"] for each in answers] == [None, "document_empty", None, "request_invalid"]
+    errors = [each["error"] for each in answers]
+    assert errors == [None, "document_empty", None, "request_invalid", "request_invalid"]
     assert answers[0]["filed"]["document"]["name"] == "report"
 
 

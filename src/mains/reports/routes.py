@@ -1,7 +1,6 @@
 """The HTTP door of reports: file and read documents, claims, edges, views, the queue, reviews."""
 
 import base64
-import binascii
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime
@@ -419,7 +418,7 @@ async def _file_one(
     arrival = replace(arrival, name=arrival.name or UNNAMED)
     try:
         content = base64.b64decode(each.content_base64, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:
         raise RequestInvalid(
             "`content_base64` is not base64", hint="Send the bytes in standard base64."
         ) from error

@@ -133,3 +133,11 @@ async def test_a_draft_that_is_not_there_is_not_found_and_a_change_needs_an_id(
         f"/v1/reports/drafts/{uuid4()}/complete", json={}, headers=library.officer
     )
     assert answer.json()["code"] == "request_invalid"
+
+
+async def test_a_page_before_what_no_database_can_count_is_refused(library: Library) -> None:
+    for before in (-1, 2**63):
+        answer = await library.client.get(
+            "/v1/reports/drafts", params={"before": before}, headers=library.member
+        )
+        assert (answer.status_code, answer.json()["code"]) == (422, "request_invalid")

@@ -40,7 +40,7 @@ async def list_drafts(
     tx: TransactionDependency,
     kind: DraftKind | None = None,
     state: DraftState | None = None,
-    before: int | None = None,
+    before: Annotated[int | None, Query(ge=0, le=2**63 - 1)] = None,
     limit: Annotated[int, Query(ge=1, le=service.PAGE_MAX)] = service.PAGE,
 ) -> DraftPage:
     """List what claims would become, newest first."""
