@@ -362,3 +362,11 @@ async def test_every_route_has_an_operation_of_its_own_in_openapi(hall: Hall) ->
     assert len(operations) == len(set(operations)) > 40
     assert {path for path in paths if not path.startswith("/v1/")} == {"/health", "/metrics"}
     assert {"/v1/quotes", "/v1/jobs/{ref}/logs", "/v1/agent/blobs/{sha256}"} <= set(paths)
+
+
+async def test_openapi_says_of_every_route_how_it_refuses(hall: Hall) -> None:
+    document = (await hall.client.get("/openapi.json")).json()
+    operations = [each for path in document["paths"].values() for each in path.values()]
+    for operation in operations:
+        assert set(operation["responses"]["default"]["content"]) == {PROBLEM_TYPE}
+        assert "422" not in operation["responses"]

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Final
+from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
@@ -27,6 +27,15 @@ from mains.sites import routes as sites
 from mains.wire.base import Schema
 from mains.wire.jobs import AuditFinding, AuditView, ServerKey
 from mains.wire.parties import Role
+from mains.wire.problem import PROBLEM_TYPE, Problem
+
+PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
+    "default": {
+        "description": "A problem: its code is stable, its hint says what to do next.",
+        "content": {PROBLEM_TYPE: {"schema": Problem.model_json_schema()}},
+    }
+}
+"""What every route answers when it does not do what was asked."""
 
 AUDITED: Final = ("ledger", "metering", "sites", "programmes", "quotes", "jobs", "reports")
 
@@ -94,6 +103,7 @@ def application(wired: JobsWired, *, background: Lifespan | None = None) -> Fast
         title="mains",
         version=__version__,
         summary="One socket, one meter, one bill for a city's AI ecosystem.",
+        responses=PROBLEMS,
         lifespan=background or _nothing,
     )
     app.state.mains = wired
