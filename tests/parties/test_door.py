@@ -7,7 +7,8 @@ from typing import Annotated
 from uuid import UUID, uuid4
 
 import pytest
-from fastapi import APIRouter, Body, FastAPI
+from fastapi import APIRouter, Body, FastAPI, Request
+from starlette.types import Message
 from structlog.testing import capture_logs
 
 from mains.clock import ManualClock
@@ -190,6 +191,31 @@ async def test_what_nobody_expected_is_logged_under_the_requests_id(town: Town) 
     assert "ZeroDivision" not in answer.text
     assert [entry["event"] for entry in logs] == ["request failed"]
     assert town.administrator not in repr(logs)
+
+
+async def test_a_caller_that_goes_away_is_no_fault_of_mains(town: Town) -> None:
+    async def gone() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def unheard(message: Message) -> None:
+        raise AssertionError(f"nobody is there for {message}")
+
+    async def take(request: Request) -> None:
+        [_ async for _ in request.stream()]
+
+    town.app.add_api_route("/v1/taken", take, methods=["PUT"])
+    scope = {
+        "type": "http",
+        "method": "PUT",
+        "path": "/v1/taken",
+        "query_string": b"",
+        "headers": [],
+    }
+    with capture_logs() as logs:
+        await town.app(scope, gone, unheard)
+    assert [(entry["event"], entry["log_level"]) for entry in logs] == [
+        ("the caller went away", "info")
+    ]
 
 
 async def test_a_malformed_request_id_is_replaced(town: Town) -> None:

@@ -22,6 +22,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mains.clock import Clock
@@ -233,6 +234,8 @@ class _RequestTop:
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
                 await self._app(scope, receive, send_with_id)
+            except ClientDisconnect:
+                structlog.get_logger().info("the caller went away", path=scope["path"])
             except Exception:
                 structlog.get_logger().exception("request failed", path=scope["path"])
                 if started:
