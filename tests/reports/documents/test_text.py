@@ -158,3 +158,10 @@ def test_right_to_left_text_keeps_its_offsets() -> None:
     assert document.languages == ("he",)
     for block in document.blocks:
         assert document.text[block.start : block.end].startswith("בסוף")
+
+
+def test_a_character_that_no_database_keeps_is_replaced_where_it_stands() -> None:
+    text = "Models of Beij\0ing\n\n" + "\n".join([ENGLISH] * 3)
+    document = opened(text)
+    assert document.text == text.replace("\0", "\ufffd")
+    assert document.title == "Models of Beij\ufffding"

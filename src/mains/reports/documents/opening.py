@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from mains.errors import DocumentEmpty, DocumentTooLarge, MainsError
 from mains.reports import limits
 from mains.reports.documents.dates import dateline
-from mains.reports.documents.decoding import decode
+from mains.reports.documents.decoding import REPLACEMENT, decode
 from mains.reports.documents.document import Block, Document
 from mains.reports.documents.languages import block_languages
 from mains.reports.documents.lines import Hint, Line, check_count, text_lines
@@ -28,7 +28,7 @@ def open_document(content: bytes, *, name: str, media_type: str | None = None) -
     Raises DocumentUnreadable, DocumentTooLarge or DocumentEmpty, and nothing else.
     """
     try:
-        opened = _opened(content, name=name, media_type=media_type)
+        opened = _storable(_opened(content, name=name, media_type=media_type))
         return _document(opened, content, name=name)
     except MainsError as error:
         error.facts.setdefault("document", name)
@@ -62,6 +62,16 @@ def _opened(content: bytes, *, name: str, media_type: str | None) -> _Opened:
             return _from_html(content, media_type)
         case Kind.TEXT:
             return _from_text(content, media_type)
+
+
+def _storable(opened: _Opened) -> _Opened:
+    """Replace the character of code 0, which no database keeps; every offset stays."""
+    return replace(
+        opened,
+        text=opened.text.replace("\0", REPLACEMENT),
+        title=opened.title and opened.title.replace("\0", REPLACEMENT),
+        publisher=opened.publisher and opened.publisher.replace("\0", REPLACEMENT),
+    )
 
 
 def _from_text(content: bytes, media_type: str | None) -> _Opened:
