@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import os
+import resource
 from pathlib import Path
 
 import httpx
@@ -14,7 +15,7 @@ from mains.agent.client import Server
 from mains.agent.config import AgentConfig, only_agent_in
 from mains.agent.journal import Journal
 from mains.agent.staging import BundleCache
-from mains.errors import AlreadyRunning, Missing, SetupMissing, StoreCorrupt
+from mains.errors import AlreadyRunning, Missing, SetupMissing, StorageUnavailable, StoreCorrupt
 from mains.ids import new_id
 from mains.wire import dsse
 from tests.agent.builders import CLOCK, an_order
@@ -84,6 +85,27 @@ def test_orders_are_remembered_until_dropped_and_without_secrets(tmp_path: Path)
     assert again.get(dropped.attempt_id) is None
     text = (tmp_path / journals.JOURNAL_FILE).read_text()
     assert "hush" not in text and "train" not in text
+
+
+def test_orders_that_the_disk_does_not_take_are_refused_and_the_next_ones_are_kept(
+    tmp_path: Path,
+) -> None:
+    first, refused, last = an_order(), an_order(), an_order()
+    journal = Journal(tmp_path)
+    journal.add([first])
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    room = (tmp_path / journals.JOURNAL_FILE).stat().st_size + 20
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, limit[1]))
+        with pytest.raises(StorageUnavailable):
+            journal.add([refused])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert journal.get(refused.attempt_id) is None
+    journal.add([last])
+    again = Journal(tmp_path)
+    assert again.get(first.attempt_id) and again.get(last.attempt_id)
+    assert again.get(refused.attempt_id) is None
 
 
 def test_a_line_that_was_cut_off_by_a_kill_costs_no_other(tmp_path: Path) -> None:

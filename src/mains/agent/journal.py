@@ -6,11 +6,13 @@ runs do not outlive the machine either. Secrets and commands are never in it.
 
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 from uuid import UUID
 
+from mains.errors import StorageUnavailable
 from mains.wire.agent import StartOrder
 
 JOURNAL_FILE: Final = "orders.jsonl"
@@ -40,29 +42,46 @@ class Journal:
         self._known: dict[UUID, Ordered] = {}
         self._lines = 0
         self._read()
-        self._compact()
+        # On a full disk the old file serves: an agent has to come up beside its runs.
+        with suppress(OSError):
+            self._compact()
 
     def get(self, attempt_id: UUID) -> Ordered | None:
         return self._known.get(attempt_id)
 
     def add(self, orders: Iterable[StartOrder]) -> None:
-        """Note orders before any of them is started."""
+        """Note orders before any of them is started.
+
+        Raises StorageUnavailable where the disk refuses: none of them is noted then.
+        """
         added = [Ordered.of(order) for order in orders]
+        try:
+            self._append({"add": [_row(each) for each in added]})
+        except OSError as error:
+            raise StorageUnavailable(f"orders can't be noted: {error.strerror}") from error
         self._known.update((each.attempt_id, each) for each in added)
-        self._append({"add": [_row(each) for each in added]})
 
     def drop(self, attempt_ids: Iterable[UUID]) -> None:
-        """Forget orders whose end the server has."""
+        """Forget orders whose end the server has; what the disk doesn't take comes up again."""
         dropped = [key for key in attempt_ids if self._known.pop(key, None) is not None]
         if not dropped:
             return
-        self._append({"drop": [key.hex for key in dropped]})
-        if self._lines > _STALE_LINES_MAX:
-            self._compact()
+        with suppress(OSError):
+            self._append({"drop": [key.hex for key in dropped]})
+            if self._lines > _STALE_LINES_MAX:
+                self._compact()
 
     def _append(self, line: dict[str, Any]) -> None:
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line, separators=(",", ":")) + "\n")
+        """Write a whole line or nothing: behind half a line, the next one could not be read."""
+        text = json.dumps(line, separators=(",", ":")).encode() + b"\n"
+        with self._path.open("ab", buffering=0) as file:
+            before = file.tell()
+            try:
+                while text:
+                    text = text[file.write(text) :]
+            except OSError:
+                file.truncate(before)
+                raise
         self._lines += 1
 
     def _read(self) -> None:

@@ -25,6 +25,7 @@ from mains.errors import (
     Incompatible,
     MainsError,
     StaleEpoch,
+    StorageUnavailable,
     Unauthenticated,
 )
 from mains.wire.agent import (
@@ -344,7 +345,12 @@ class SiteAgent:
         fresh = [order for order in orders if self._is_new(order)]
         if not fresh:
             return False
-        self._journal.add(fresh)
+        try:
+            self._journal.add(fresh)
+        except StorageUnavailable as error:
+            # Not begun rather than forgotten: the server repeats what is not reported.
+            LOG.warning("orders_not_noted", code=error.code, because=error.detail)
+            return False
         for order in fresh:
             run = Run.ordered(Ordered.of(order), phase=Phase.PENDING)
             run.ordered_again(asked_at=asked_at)
