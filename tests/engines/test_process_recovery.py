@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import resource
 import signal
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from mains.engines.process import processes, runs
 from mains.engines.process.engine import ProcessEngine
 from mains.engines.process.folder import RunFolder, claim
+from mains.engines.process.tasklog import GAP, TaskLog
 from mains.errors import EngineRefused
 from mains.wire.agent import RunState
 from tests.engines.builders import (
@@ -255,3 +257,34 @@ def _alive_in(site: ProcessSite, name: str) -> list[str]:
         except OSError:
             continue
     return found
+
+
+async def test_a_disk_that_refuses_for_a_while_costs_no_run(process_site: ProcessSite) -> None:
+    order = an_order("sleep 1.5; echo done")
+    await process_site.engine.start(order, bundle=None)
+    folder = RunFolder(process_site.folder / "runs" / str(order.attempt_id))
+    pid = json.loads(folder.claim.read_text())["pid"]
+    in_the_way = folder.path / f".state.json.{pid}"
+    in_the_way.mkdir()
+    await asyncio.sleep(3)
+    assert not (await see(process_site, order)).report.state.final
+    in_the_way.rmdir()
+    seen = await until_ended(process_site, order)
+    assert seen.report.state is RunState.SUCCEEDED
+    assert seen.usage is not None and seen.usage.final
+    assert await log_of(process_site, order) == "done\n"
+
+
+def test_a_log_goes_on_behind_a_gap_that_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "0.log"
+    log = TaskLog(path, bytes_max=1_000)
+    log.write(b"one\n")
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4, limit[1]))
+        log.write(b"two\n")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    log.write(b"three\n")
+    log.close()
+    assert path.read_bytes() == b"one\n" + GAP + b"three\n"

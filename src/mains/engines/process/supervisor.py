@@ -34,6 +34,8 @@ CLAIMED: Final = 0
 CLAIMED_BEFORE: Final = 4
 FAULTY: Final = 5
 LOCK_PAUSE_SECONDS: Final = 0.1
+FINAL_WORD_SECONDS_MAX: Final = 86_400
+FINAL_WORD_PAUSE_SECONDS: Final = 1.0
 
 
 def main(path: Path) -> NoReturn:
@@ -87,6 +89,8 @@ class Supervisor:
         self._tasks: list[Json] = []
         self._current: Json | None = None
         self._state = "staging"
+        self._task_began = time.monotonic()
+        self._acknowledged = False
         self._uid_lock: int | None = None
         self._meter = Meter(
             self._confinement.groups, units=self._order["units"], carried=self._plan["carried"]
@@ -110,6 +114,7 @@ class Supervisor:
         try:
             self._begin()
             acknowledge()
+            self._acknowledged = True
             environment = self._set_up()
             for task in range(self._order["first_task"], self._order["last_task"] + 1):
                 self._run_task(task, environment)
@@ -194,7 +199,7 @@ class Supervisor:
             self._tasks.append({"task": task, "state": halt.state, "reason": halt.reason})
             return
         self._state = "running"
-        begun = time.monotonic()
+        begun = self._task_began = time.monotonic()
         self._make_room(task)
         self._current = {"task": task, "started_at_ms": time.time_ns() // 1_000_000}
         self._publish(durable=False)
@@ -269,21 +274,42 @@ class Supervisor:
         self._publish(final=("failed", reason))
 
     def _publish(self, *, final: tuple[str, str] | None = None, durable: bool = True) -> None:
-        """Write the state; readings survive a power cut, so that a meter never falls."""
+        """Write the state; readings survive a power cut, so that a meter never falls.
+
+        Where the disk refuses, the run goes on and its next word says it all; the last word is
+        tried again until it is written or FINAL_WORD_SECONDS_MAX are over.
+        """
+        state = self._told(final)
+        # Before the engine knows of the run, it is better refused than begun.
+        until = time.monotonic() + (FINAL_WORD_SECONDS_MAX if self._acknowledged else 0)
+        while True:
+            try:
+                write_json(self._folder.state, state, durable=durable)
+            except OSError as error:
+                with suppress(OSError):
+                    print(f"the state was not written: {error}", file=sys.stderr)
+                if final is None and self._acknowledged:
+                    return
+                if time.monotonic() > until:
+                    raise
+                time.sleep(FINAL_WORD_PAUSE_SECONDS)
+            else:
+                return
+
+    def _told(self, final: tuple[str, str] | None) -> Json:
         if final is not None:
             self._state = final[0]
         usage = self._meter.reading(final=final is not None)
         if self._current is not None:
-            begun = usage["measured_at_ms"] - self._current["started_at_ms"]
-            self._current["unit_milliseconds"] = max(0, begun) * self._order["units"]
-        state = {
+            used = self._meter.unit_milliseconds_since(self._task_began)
+            self._current["unit_milliseconds"] = used
+        return {
             "state": self._state,
             "reason": final[1] if final is not None else "",
             "tasks": self._tasks,
             "current": self._current,
             "usage": usage,
         }
-        write_json(self._folder.state, state, durable=durable)
 
     def _log(self, task: int) -> TaskLog:
         return TaskLog(self._folder.log(task), bytes_max=self._order["log_bytes_max"])

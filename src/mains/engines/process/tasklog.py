@@ -2,6 +2,9 @@
 
 import os
 from pathlib import Path
+from typing import Final
+
+GAP: Final = b"\n[mains] a part of the log is missing here: the disk failed\n"
 
 
 class TaskLog:
@@ -11,6 +14,7 @@ class TaskLog:
         self._last_words = f"\n[mains] log truncated at {bytes_max} bytes\n".encode()
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
         self._descriptor = os.open(path, flags, 0o600)
+        self._has_gap = False
         self._room = bytes_max - len(self._last_words) - os.fstat(self._descriptor).st_size
 
     def write(self, data: bytes) -> None:
@@ -21,8 +25,16 @@ class TaskLog:
             self._room = -1
         else:
             self._room -= len(data)
-        while data:
-            data = data[os.write(self._descriptor, data) :]
+        if self._has_gap:
+            data = GAP + data
+        try:
+            while data:
+                data = data[os.write(self._descriptor, data) :]
+        except OSError:
+            # A log is not worth a run: it goes on with a gap that is named once there is room.
+            self._has_gap = True
+        else:
+            self._has_gap = False
 
     def say(self, sentence: str) -> None:
         """Add a line of the supervisor's own."""
