@@ -283,7 +283,10 @@ class DatabaseUnavailable(Unavailable):
 
 
 class StorageUnavailable(Unavailable):
+    """A disk or a store failed, perhaps for being full; what was not answered is not kept."""
+
     code = "storage_unavailable"
+    hint_default = "Try again once the operator has freed space or mended the store."
 
 
 class EngineUnreachable(Unavailable):

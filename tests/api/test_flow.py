@@ -370,3 +370,18 @@ async def test_openapi_says_of_every_route_how_it_refuses(hall: Hall) -> None:
     for operation in operations:
         assert set(operation["responses"]["default"]["content"]) == {PROBLEM_TYPE}
         assert "422" not in operation["responses"]
+
+
+async def test_a_disk_that_refuses_is_told_as_such_and_keeps_nothing(hall: Hall) -> None:
+    firm, incoming = await hall.firm(), hall.wired.settings.home / "incoming"
+    code = a_bundle(**{"train.py": b"print('hello')"})
+    headers = firm | {"Mains-Sha256": sha256_of(code)}
+    incoming.write_bytes(b"in the way")
+    for path, method, more in (
+        ("/v1/bundles", "PUT", headers),
+        ("/v1/reports/documents?name=a.txt", "POST", firm),
+    ):
+        answer = await hall.client.request(method, path, content=code, headers=more)
+        assert problem(answer, 503, "storage_unavailable")["hint"]
+    incoming.unlink()
+    assert (await hall.client.put("/v1/bundles", content=code, headers=headers)).is_success

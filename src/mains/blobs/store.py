@@ -4,8 +4,8 @@ import asyncio
 import hashlib
 import os
 import re
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -167,6 +167,22 @@ class Store:
     def _sync_folder(self, key: str) -> None:
         if self._folder is not None:
             _sync_path((self._folder / key).parent)
+
+
+@contextmanager
+def local_faults() -> Iterator[None]:
+    """Translate what the disk beside the store refuses, where contents are written first.
+
+    Raises StorageUnavailable; nothing is kept then.
+    """
+    try:
+        yield
+    except TimeoutError:
+        raise
+    except OSError as error:
+        raise StorageUnavailable(
+            f"The server's disk failed: {error.strerror}. Nothing was kept."
+        ) from error
 
 
 class _Intake:

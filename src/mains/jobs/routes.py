@@ -1,7 +1,8 @@
 """The HTTP door of quotes, jobs, logs, receipts and contents."""
 
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path as FilePath
 from typing import Annotated, Final
@@ -11,6 +12,7 @@ import anyio
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
+from mains.blobs import local_faults
 from mains.errors import MainsError, NotFound, RequestInvalid
 from mains.ids import new_id
 from mains.jobs import cancelling, contents, logs, receipts, submission, views
@@ -235,8 +237,7 @@ async def put_bundle(
         raise RequestInvalid("the header Mains-Sha256 is missing", hint="Send the body's hash.")
     settings = wired.settings
     incoming = settings.home / "incoming"
-    incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=incoming) as folder:
+    with local_faults(), _a_folder(incoming) as folder:
         path = FilePath(folder) / "bundle.tar.gz"
         await _spool(request.stream(), path, bytes_max=settings.bundle_bytes_max)
         await contents.check_bundle(path, settings=settings)
@@ -271,6 +272,13 @@ def _submission(request: SubmitRequest, caller: Caller) -> Submission:
 
 def _refused(job: SubmitRequest, error: MainsError) -> Submitted:
     return Submitted(id=job.id, state="refused", error=error.code, detail=error.detail)
+
+
+@contextmanager
+def _a_folder(incoming: FilePath) -> Iterator[str]:
+    incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=incoming) as folder:
+        yield folder
 
 
 async def _spool(stream: AsyncIterator[bytes], path: FilePath, *, bytes_max: int) -> None:

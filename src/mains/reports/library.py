@@ -3,14 +3,14 @@
 import asyncio
 import hashlib
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from mains.blobs import Store
+from mains.blobs import Store, local_faults
 from mains.db import Database, Queries, Transaction, jsonb
 from mains.errors import (
     AlreadyExists,
@@ -81,11 +81,13 @@ async def file(
     """Read a document and keep it with its claims; the same bytes again are a replay.
 
     Nothing is kept of a document that can't be read. Raises DocumentEmpty, DocumentTooLarge,
-    DocumentUnreadable, DocumentTooSlow, ReadingBusy, ReadingFailed or QuotaExceeded.
+    DocumentUnreadable, DocumentTooSlow, ReadingBusy, ReadingFailed, QuotaExceeded or
+    StorageUnavailable.
     """
-    async with _received(shelf, stream) as received:
-        replay = await _filed_before(shelf, received, arrival)
-        return replay or await _read_and_enter(shelf, arrival, received, now=now)
+    with local_faults():
+        async with _received(shelf, stream) as received:
+            replay = await _filed_before(shelf, received, arrival)
+            return replay or await _read_and_enter(shelf, arrival, received, now=now)
 
 
 async def file_address(shelf: Shelf, arrival: Arrival, url: str, *, now: datetime) -> DocumentFiled:
@@ -93,8 +95,7 @@ async def file_address(shelf: Shelf, arrival: Arrival, url: str, *, now: datetim
 
     Raises AddressRefused (nothing was sent there), SourceUnreachable, and what `file` raises.
     """
-    shelf.incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=shelf.incoming) as folder:
+    with local_faults(), _a_folder(shelf) as folder:
         fetched = await shelf.reading.fetch(url, folder=Path(folder))
         named = replace(
             arrival,
@@ -103,6 +104,13 @@ async def file_address(shelf: Shelf, arrival: Arrival, url: str, *, now: datetim
             url=fetched["url"],
         )
         return await file(shelf, named, _chunks(Path(folder) / FETCHED), now=now)
+
+
+@contextmanager
+def _a_folder(shelf: Shelf) -> Iterator[str]:
+    shelf.incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=shelf.incoming) as folder:
+        yield folder
 
 
 async def _read_and_enter(
