@@ -21,6 +21,8 @@ CAMPAIGNS: Final[tuple[str, ...]] = (
     "kills",
     "mutants",
     "simulation",
+    "requests",
+    "disks",
 )
 """In the order in which a share runs them."""
 
