@@ -58,7 +58,7 @@ async def test_a_run_finds_the_portable_contract_and_nothing_of_the_agent(
     assert found["MAINS_NUM_NODES"] == found["SKYPILOT_NUM_NODES"] == "1"
     assert found["SKYPILOT_NUM_GPUS_PER_NODE"] == "0"
     assert found["CUDA_VISIBLE_DEVICES"] == ""
-    assert (found["COLOUR"], found["TOKEN"]) == ("blau", "geheim")
+    assert (found["COLOUR"], found["TOKEN"]) == ("blau", "***")
     assert found["PATH"] == "/opt/bin:/usr/bin:/bin"
     assert "AGENTS_OWN" not in found
     assert found["HOME"].startswith(str(process_site.run_folder(order)))

@@ -312,4 +312,8 @@ class Supervisor:
         }
 
     def _log(self, task: int) -> TaskLog:
-        return TaskLog(self._folder.log(task), bytes_max=self._order["log_bytes_max"])
+        return TaskLog(
+            self._folder.log(task),
+            bytes_max=self._order["log_bytes_max"],
+            secrets=self._confidential["secrets"].values(),
+        )
