@@ -134,6 +134,7 @@ class ControlPlane:
             clock=self.clock,
             news=News(),
             queue_news=asyncio.Event(),
+            certificates=None,
         )
         self.network.server.process, self.network.server.handle = process, self.handle
         process.spawn(announce(self.database, "mains_queue", self._wired.queue_news))

@@ -198,6 +198,25 @@ def test_bytes_that_are_no_text_are_no_job_file() -> None:
         read(b"run: \xff\xfe\xfa")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "run: x\nsecrets: {TOKEN: 'canary-27d5",
+        "run: x\nsecrets:\n  TOKEN: canary-27d5: more",
+        "run: x\nsecrets: {TOKEN: *canary-27d5}",
+        "run: x\nsecrets: {TOKEN: !canary-27d5 x}",
+        "run: x\nsecrets: canary-27d5",
+        "run: x\nsecrets: {TOKEN: [canary-27d5]}",
+        "run: x\nsecrets: {'no name': canary-27d5}",
+        'run: x\nsecrets: {TOKEN: "canary-27d5\\0"}',
+    ],
+)
+def test_no_refusal_of_a_job_file_repeats_what_stands_in_it(text: str) -> None:
+    with pytest.raises(SpecInvalid) as caught:
+        read(text)
+    assert "canary" not in f"{caught.value} {caught.value.hint} {caught.value.facts}"
+
+
 def test_a_small_file_that_means_a_huge_one_is_refused() -> None:
     bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "\n".join(
         f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 30)

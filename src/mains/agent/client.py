@@ -34,6 +34,7 @@ from mains.wire.base import Schema
 from mains.wire.connection import is_loopback
 from mains.wire.dsse import SigningKey
 from mains.wire.failures import error_of
+from mains.wire.problem import describe_fault
 from mains.wire.trust import is_distrust
 
 CONNECT_SECONDS_MAX: Final = 5.0
@@ -217,6 +218,8 @@ def _read(kind: type[Answer], body: bytes) -> Answer:
     try:
         return kind.model_validate_json(body)
     except ValidationError as error:
+        # An order has secrets: what pydantic says of a fault would repeat some of its input.
+        _, said = describe_fault(error.errors(include_url=False, include_input=False)[0])
         raise ServerUnreachable(
-            f"the server's answer is not readable: {error}", effect="unknown"
-        ) from error
+            f"the server's answer is not readable: {said}", effect="unknown"
+        ) from None

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Annotated, Final, TypeVar
 from uuid import UUID
 
+import structlog
 from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import ValidationError
@@ -27,6 +28,7 @@ router: Final = APIRouter(prefix="/v1/agent", tags=["agents"])
 
 QUERIES = Queries.load(__package__, "queries.sql")
 
+LOG = structlog.get_logger(__name__)
 POLL_SECONDS: Final = 0.5
 DEADLOCK: Final = "40P01"
 DEADLOCK_TRIES_MAX: Final = 3
@@ -62,7 +64,7 @@ async def _take_in(
         try:
             async with wired.database.transaction() as tx:
                 spoken = await sites.authenticate_envelope(tx, envelope, now=now)
-                request = _read(SyncRequest, spoken.payload)
+                request = _read(SyncRequest, spoken)
                 answer = await sync(
                     tx,
                     request,
@@ -121,7 +123,7 @@ async def take_logs(
     """Append shipped log bytes; answer where each log stands."""
     async with wired.database.transaction() as tx:
         spoken = await sites.authenticate_envelope(tx, envelope, now=now)
-        shipment = _read(LogShipment, spoken.payload)
+        shipment = _read(LogShipment, spoken)
         bytes_max = wired.settings.log_bytes_per_task_max
         cursors = await logs.take(tx, spoken.site_id, shipment.chunks, bytes_max=bytes_max)
     return LogAnswer(cursors=cursors)
@@ -179,15 +181,17 @@ async def _admit(tx: Transaction, ticket: str | None, sha256: str, *, now: datet
     except ValueError as error:
         raise RequestInvalid("the header Mains-Agent is not base64") from error
     spoken = await sites.authenticate_envelope(tx, envelope, now=now)
-    if _read(BlobTicket, spoken.payload).sha256 != sha256:
+    if _read(BlobTicket, spoken).sha256 != sha256:
         raise SignatureInvalid("the ticket is for another content")
     return spoken.site_id
 
 
-def _read(kind: type[Message], payload: bytes) -> Message:
-    """Read what an agent signed; raises RequestInvalid and names the key that is wrong."""
+def _read(kind: type[Message], spoken: sites.Authenticated) -> Message:
+    """Read what an agent signed; raises RequestInvalid, logged, and names the key that is wrong."""
     try:
-        return kind.model_validate_json(payload)
+        return kind.model_validate_json(spoken.payload)
     except ValidationError as error:
         key, said = describe_fault(error.errors(include_url=False)[0])
+        code = RequestInvalid.code
+        LOG.warning("agent_message_refused", code=code, detail=said, site=spoken.site)
         raise RequestInvalid(said, hint="Update the agent.", key=key or None) from error

@@ -68,12 +68,11 @@ async def sync(
     )
     newest = await _hear(tx, site_id, request)
     reports = {report.attempt_id: report for report in request.attempts}
-    usage = {line.attempt_id: line for line in request.usage}
+    metered = {line.attempt_id for line in request.usage}
     complete = request.complete and newest
     missing = await _missing(tx, site_id, [*reports]) if complete else set()
-    known = await _attempts(tx, site_id, {*reports, *usage, *missing})
-    refused = await _meter(tx, site_id, envelope, known, reports, usage, now=now)
-    usage = {key: line for key, line in usage.items() if str(key) not in refused}
+    known = await _attempts(tx, site_id, {*reports, *metered, *missing})
+    usage, refused = await _meter(tx, site_id, envelope, known, reports, request.usage, now=now)
     ended = _endings(known, reports, usage, now=now)
     ended += _losses([known[key] for key in missing if key in known], now=now)
     await _advance(tx, known, reports, usage, now=now)
@@ -146,24 +145,24 @@ async def _meter(
     envelope: bytes,
     known: Mapping[UUID, Attempt],
     reports: Mapping[UUID, AttemptReport],
-    usage: Mapping[UUID, UsageLine],
+    usage: Sequence[UsageLine],
     *,
     now: datetime,
-) -> dict[str, str]:
-    """Price and capture every reading; returns the refused ones by attempt, with the reason.
+) -> tuple[dict[UUID, UsageLine], dict[str, str]]:
+    """Price and capture every reading; returns those to go by, and the refused ones with reasons.
 
-    A reading of an attempt that is not this site's, or of another fence, is recorded too.
+    A reading of an attempt that is not this site's, or of another fence, is recorded too; so is
+    each that one message has too much.
     """
+    ended = {key for key, report in reports.items() if report.state.final}
     lines = [
-        _reading(line, known.get(key), final=key in reports and reports[key].state.final)
-        for key, line in usage.items()
+        _reading(line, known.get(line.attempt_id), final=line.attempt_id in ended) for line in usage
     ]
     answers = await metering.record(tx, site_id=site_id, statement=envelope, lines=lines, now=now)
-    return {
-        str(answer.draw_id): answer.outcome.value
-        for answer in answers
-        if not answer.outcome.harmless
-    }
+    judged = list(zip(usage, answers, strict=True))
+    good = {line.attempt_id: line for line, answer in judged if answer.outcome.harmless}
+    bad = {str(line.attempt_id): a.outcome.value for line, a in judged if not a.outcome.harmless}
+    return good, bad
 
 
 def _reading(line: UsageLine, attempt: Attempt | None, *, final: bool) -> Reading:

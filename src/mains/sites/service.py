@@ -9,14 +9,24 @@ from uuid import UUID
 
 import structlog
 from psycopg.types.json import Jsonb
+from pydantic import ValidationError
 
 from mains.db import Queries, Transaction
-from mains.errors import AlreadyExists, NotFound, RequestInvalid, SignatureInvalid, TokenInvalid
+from mains.errors import (
+    AlreadyExists,
+    Fact,
+    MainsError,
+    NotFound,
+    RequestInvalid,
+    SignatureInvalid,
+    TokenInvalid,
+)
 from mains.ids import new_id, uuid_or_none
 from mains.sites import rules
 from mains.sites.rules import Offer, Site
 from mains.wire import dsse
 from mains.wire.agent import JoinRequest, PoolOrder, PoolReport, RegisterRequest
+from mains.wire.problem import describe_fault
 from mains.wire.sites import JoinToken, NewPool, NewPrice, NewSite
 
 __all__ = [
@@ -307,8 +317,9 @@ async def register(tx: Transaction, envelope: bytes, *, now: datetime) -> Regist
     spoken = await authenticate_envelope(tx, envelope, now=now, registered=False)
     try:
         request = RegisterRequest.model_validate_json(spoken.payload)
-    except ValueError as error:
-        raise RequestInvalid(f"the registration is not readable: {error}") from error
+    except ValidationError as error:
+        _, said = describe_fault(error.errors(include_url=False)[0])
+        raise RequestInvalid(f"the registration is not readable: {said}") from error
     locked = await _lock(tx, spoken.site_id)
     rules.check_changeable(locked)
     if locked.public_key != spoken.public_key:
@@ -348,18 +359,22 @@ async def authenticate_envelope(
     """Return an agent's message once its signature, protocol, age and epoch hold.
 
     A message that comes twice passes twice: what it says is a state, not a step. Raises
-    SignatureInvalid, ProtocolUnsupported, RequestInvalid (clock) or StaleEpoch. A forgery is
+    SignatureInvalid, ProtocolUnsupported, RequestInvalid (clock) or StaleEpoch. Each of them is
     logged with the site that it named, for nobody else would see it.
     """
+    named: dict[str, Fact] = {}
     try:
         spoken, head = await _verified(tx, envelope)
-    except SignatureInvalid as error:
-        LOG.warning("agent_message_refused", code=error.code, detail=error.detail, **error.facts)
+        named = {"site_id": str(spoken.site_id), "site": spoken.site}
+        rules.check_protocol(head.protocol)
+        rules.check_sent_at(head.sent_at, now=now)
+        if registered:
+            rules.check_epoch(head.epoch, current=spoken.epoch)
+    except MainsError as error:
+        LOG.warning(
+            "agent_message_refused", code=error.code, detail=error.detail, **named | error.facts
+        )
         raise
-    rules.check_protocol(head.protocol)
-    rules.check_sent_at(head.sent_at, now=now)
-    if registered:
-        rules.check_epoch(head.epoch, current=spoken.epoch)
     return spoken
 
 

@@ -23,9 +23,9 @@ Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
 
 
 class Schema(BaseModel):
-    """A closed, frozen object; an unknown key is an error."""
+    """A closed, frozen object; an unknown key is an error, and no error repeats a value."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class Amount(Schema):
