@@ -253,7 +253,7 @@ async def an_office(database: Database, settings: Settings) -> AsyncIterator[Off
 async def a_token(
     office: Office,
     *,
-    url: str = "http://office.test",
+    url: str = "https://office.test",
     tls_sha256: str | None = None,
     **changed: Any,
 ) -> str:

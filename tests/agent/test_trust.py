@@ -3,26 +3,29 @@
 import asyncio
 import socket
 import ssl
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import anyio
 import pytest
 
 from mains.agent import service
 from mains.agent.client import Server
 from mains.agent.config import AgentConfig
 from mains.agent.host import HostRegistry
-from mains.agent.trusted import Trusted
+from mains.agent.trusted import TRUSTED_FILE, Trusted
 from mains.daemon import certificates
 from mains.engines.fake import FakeEngine
-from mains.errors import CertificateUnknown, ServerUnreachable
+from mains.errors import CertificateUnknown, RequestInvalid, ServerUnreachable
 from mains.ids import new_id
 from mains.settings import Settings
 from mains.wire import dsse
 from mains.wire.agent import RegisterRequest
+from mains.wire.trust import KnownContext
 from tests.agent.builders import CLOCK, Office, a_token, listening
 
 pytestmark = pytest.mark.anyio
@@ -34,7 +37,7 @@ def reachable(settings: Settings, tmp_path: Path) -> Settings:
     return replace(settings, home=tmp_path / "home", listen_host="0.0.0.0")  # noqa: S104
 
 
-async def joined(office: Office, folder: Path, *, url: str, fingerprint: str) -> AgentConfig:
+async def joined(office: Office, folder: Path, *, url: str, fingerprint: str | None) -> AgentConfig:
     return await service.join(
         await a_token(office, url=url, tls_sha256=fingerprint),
         folder=folder,
@@ -89,7 +92,10 @@ async def test_an_agent_hears_of_the_next_certificate_and_follows_the_switch(
             office.app.state.mains.certificates = certificates.announced(reachable)
             await server.register(registration(config))
     expected = following.fingerprint
+    before = tmp_path / "before.pem"
+    before.write_bytes(own.chain.read_bytes())
     shown = certificates.switch(reachable)
+    office.app.state.mains.certificates = certificates.announced(reachable)
     assert shown.fingerprint == expected
     async with listening(office.app, ssl_certfile=str(shown.chain)) as address:
         url = f"https://{address}"
@@ -97,6 +103,52 @@ async def test_an_agent_hears_of_the_next_certificate_and_follows_the_switch(
         for knowing in (trusted, anew):
             async with Server(url, key=key, clock=CLOCK, trusted=knowing) as server:
                 assert (await server.register(registration(config))).epoch == 1
+    # Whoever has the replaced key, stolen or not, is no server any more: to either of them.
+    async with listening(office.app, ssl_certfile=str(before)) as address:
+        for knowing in (trusted, Trusted.load(config.folder, f"https://{address}")):
+            async with Server(
+                f"https://{address}", key=key, clock=CLOCK, trusted=knowing
+            ) as server:
+                with pytest.raises(ServerUnreachable, match="does not trust"):
+                    await server.register(registration(config))
+
+
+async def test_certificates_without_the_present_one_are_not_learnt(
+    reachable: Settings, tmp_path: Path
+) -> None:
+    """They are a mistake of the server, and would lock the agent out until it joins again."""
+    own = certificates.prepare(reachable, now=CLOCK.now())
+    other = certificates.prepare(replace(reachable, home=tmp_path / "other"), now=CLOCK.now())
+    assert own is not None
+    assert other is not None
+    trusted = Trusted(tmp_path, "https://city.example", own.pinned)
+    for announced in (other.pinned, "", "no certificate", None):
+        trusted.learn(announced)
+        assert isinstance(trusted.verify, KnownContext)
+        assert trusted.verify.known == {own.fingerprint}
+    assert not (tmp_path / TRUSTED_FILE).exists()
+
+
+async def test_an_agent_says_nothing_in_the_clear_beyond_its_machine(
+    office: Office, tmp_path: Path
+) -> None:
+    far, near = "http://city.example:8080", "http://127.0.0.1:1"
+    with pytest.raises(RequestInvalid, match="not encrypted"):
+        await joined(office, tmp_path / "site", url=far, fingerprint=None)
+    with pytest.raises(RequestInvalid, match="names a certificate"):
+        await joined(office, tmp_path / "site", url=near, fingerprint="0" * 64)
+
+    config = AgentConfig(url=far, site="north", site_id=new_id(), folder=tmp_path / "site")
+    dsse.load_or_create(config.key_path)
+    with pytest.raises(RequestInvalid, match="not encrypted"):
+        await service.run(config, engine=FakeEngine(CLOCK), clock=CLOCK, stop=asyncio.Event())
+    moving = ("--folder", str(config.folder), "--url", far)
+    config.model_copy(update={"url": near}).save()
+    command = [sys.executable, "-m", "mains.daemon.agent", *moving]
+    ended = await anyio.run_process(command, check=False)
+    assert ended.returncode == 1
+    assert b"not encrypted" in ended.stderr
+    assert AgentConfig.load(config.folder).url == near, "what was refused is not kept"
 
 
 async def test_nothing_is_sent_to_a_server_with_another_certificate(

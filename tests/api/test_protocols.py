@@ -91,12 +91,12 @@ async def test_an_agent_of_the_protocol_before_runs_a_job_to_its_receipt(hall: H
 
 
 async def test_an_agent_of_this_protocol_hears_which_certificates_to_trust(hall: Hall) -> None:
+    """Of the next one in time, and at the end of the one before that it is to be forgotten."""
     one = "-----BEGIN CERTIFICATE-----\n"
     voice = await hall.site()
-    hall.wired.certificates = one
-    assert (await voice.sync()).certificates is None, "nothing is about to change"
-    hall.wired.certificates = one + one
-    assert (await voice.sync()).certificates == one + one
+    for announced in (None, one, one + one, one):
+        hall.wired.certificates = announced
+        assert (await voice.sync()).certificates == announced
 
 
 async def _submitted(hall: Hall, firm: Headers) -> UUID:

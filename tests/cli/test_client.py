@@ -19,12 +19,13 @@ from mains.errors import (
 )
 from mains.ids import new_id
 from mains.wire.client import Client
-from mains.wire.connection import PAUSES_SECONDS, Connection, checked_url, is_loopback
+from mains.wire.connection import PAUSES_SECONDS, Connection, checked_url
 from mains.wire.failures import error_of
 from mains.wire.jobs import SubmitRequest
 from mains.wire.parties import OrganisationRequest
 from mains.wire.problem import Problem
 from mains.wire.spec import JobSpec
+from mains.wire.trust import is_loopback
 from tests.cli.city import LOSE, QUIET, UNAVAILABLE, City, a_task, sha256
 
 UNUSED = "http://127.0.0.1:1"

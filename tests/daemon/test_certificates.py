@@ -12,7 +12,7 @@ from mains.ids import new_id
 from mains.wire.connection import Connection
 from mains.wire.jobs import SubmitRequest
 from mains.wire.sites import JoinToken
-from mains.wire.trust import fingerprint_of
+from mains.wire.trust import fingerprint_of, fingerprints_of
 from tests.daemon.running import a_mains, eventually
 from tests.daemon.town import Town, build
 from tests.daemon.traffic import marked, settled
@@ -47,6 +47,7 @@ def test_beyond_loopback_agents_and_people_trust_the_fingerprint() -> None:
         assert mains.command("daemon.admin", "switch-certificate").returncode == 0
         eventually(lambda: shown(state.url) == following)
         a_job_runs(town)
+        eventually(lambda: fingerprints_of((folder / TRUSTED_FILE).read_text()) == {following})
         again = mains.command("daemon.admin", "switch-certificate")
         assert again.returncode != 0
         assert "next-certificate" in again.stderr

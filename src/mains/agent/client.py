@@ -31,11 +31,10 @@ from mains.wire.agent import (
     SyncRequest,
 )
 from mains.wire.base import Schema
-from mains.wire.connection import is_loopback
 from mains.wire.dsse import SigningKey
 from mains.wire.failures import error_of
 from mains.wire.problem import describe_fault
-from mains.wire.trust import is_distrust
+from mains.wire.trust import is_distrust, is_loopback, trusting
 
 CONNECT_SECONDS_MAX: Final = 5.0
 ANSWER_SECONDS_MAX: Final = 30.0
@@ -74,7 +73,7 @@ class Server:
             limits=httpx.Limits(max_connections=CONNECTIONS_MAX),
             transport=transport,
             trust_env=not is_loopback(url),
-            verify=trusted.verify if trusted is not None else True,
+            verify=trusted.verify if trusted is not None else trusting(url, None),
         )
 
     async def __aenter__(self) -> Self:

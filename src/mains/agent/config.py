@@ -32,7 +32,7 @@ class AgentConfig(Schema):
     lease_seconds is how long a leased run may live before its first renewal: at most the server's
     lease, or a run could live on here after it was given up and started elsewhere. devices
     restricts the accelerators to some of the host's indices; python is the interpreter that runs'
-    environments are built with.
+    environments are built with; insecure says that plain http beyond this machine is wanted.
     """
 
     url: str
@@ -45,6 +45,7 @@ class AgentConfig(Schema):
     slots: int = Field(default=SLOTS, ge=1, le=10_000)
     devices: list[int] | None = None
     python: Path | None = None
+    insecure: bool = False
     bundle_bytes_max: PositiveInt = 2 * 2**30
     lease_seconds: PositiveInt = LEASE_SECONDS
 
@@ -70,6 +71,9 @@ class AgentConfig(Schema):
     def save(self) -> None:
         """Write `site.yaml`, whole or not at all."""
         document = self.model_dump(mode="json", exclude={"folder"}, exclude_none=True)
+        if not self.insecure:
+            # An older agent, which does not know it, can read the file then.
+            del document["insecure"]
         path = self.folder / CONFIG_FILE
         temporary = path.with_suffix(".new")
         temporary.write_text(yaml.safe_dump(document, sort_keys=False), "utf-8")

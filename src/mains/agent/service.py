@@ -36,6 +36,7 @@ from mains.wire.agent import (
 )
 from mains.wire.dsse import SigningKey
 from mains.wire.sites import JoinToken
+from mains.wire.trust import require_private_way
 
 LOG: Final = structlog.get_logger(__name__)
 
@@ -52,13 +53,16 @@ async def join(
     devices: Sequence[int] | None = None,
     registry: HostRegistry | None = None,
     transport: httpx.AsyncBaseTransport | None = None,
+    insecure: bool = False,
 ) -> AgentConfig:
     """Exchange a join token for a site's voice, and write the folder that `run` needs.
 
     The key is made before the token is used, so that the same folder may try again with the same
-    token. Raises TokenInvalid, ServerUnreachable, QuotaExceeded or ProtocolUnsupported.
+    token. insecure allows plain http beyond this machine. Raises TokenInvalid, RequestInvalid,
+    CertificateUnknown, ServerUnreachable, QuotaExceeded or ProtocolUnsupported.
     """
     place = JoinToken.decode(token)
+    require_private_way(place.url, insecure=insecure)
     folder = configs.prepare_folder(folder)
     key = dsse.load_or_create(folder / configs.KEY_FILE)
     trusted = await asyncio.to_thread(
@@ -80,6 +84,7 @@ async def join(
         slots=slots,
         devices=None if devices is None else list(devices),
         python=python,
+        insecure=insecure,
     )
     joined.save()
     return joined
@@ -114,8 +119,10 @@ async def run(
     """Serve a site until `stop` is set; its runs go on without the agent.
 
     Raises StaleEpoch or SignatureInvalid when another agent has taken the site,
-    QuotaExceeded (shares of this host), AlreadyRunning or SetupMissing.
+    QuotaExceeded (shares of this host), AlreadyRunning, SetupMissing or RequestInvalid (a server
+    beyond this machine without TLS).
     """
+    require_private_way(config.url, insecure=config.insecure)
     key = dsse.load(config.key_path)
     with configs.only_agent_in(config.folder):
         serving = asyncio.ensure_future(

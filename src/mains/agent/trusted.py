@@ -9,14 +9,21 @@ from typing import Final
 
 import structlog
 
-from mains.wire.trust import certificate_at, fingerprint_of, trusting
+from mains.errors import RequestInvalid
+from mains.wire.trust import (
+    KnownContext,
+    certificate_at,
+    fingerprint_of,
+    fingerprints_of,
+    trusting,
+)
 
 TRUSTED_FILE: Final = "trusted.pem"
 LOG: Final = structlog.get_logger(__name__)
 
 
 class Trusted:
-    """The certificates in an agent's folder; connections made after `learn` accept the new ones."""
+    """The certificates in an agent's folder; connections made after `learn` accept those alone."""
 
     def __init__(self, folder: Path, url: str, certificates: str | None) -> None:
         self._path = folder / TRUSTED_FILE
@@ -33,9 +40,15 @@ class Trusted:
     def first(cls, folder: Path, url: str, *, fingerprint: str | None) -> "Trusted":
         """Look at a server once, before anything is sent there; keep its certificate.
 
-        Raises CertificateUnknown where it is not the one of this fingerprint.
+        Raises CertificateUnknown where it is not the one of this fingerprint, RequestInvalid where
+        there can be none.
         """
-        if fingerprint is None or not url.startswith("https:"):
+        if fingerprint is not None and not url.startswith("https:"):
+            raise RequestInvalid(
+                f"the token names a certificate, and {url} is not encrypted",
+                hint="Ask the operator for a fresh join token: `mains site token SITE`.",
+            )
+        if fingerprint is None:
             (folder / TRUSTED_FILE).unlink(missing_ok=True)
             return cls(folder, url, None)
         made = cls(folder, url, certificate_at(url, fingerprint=fingerprint))
@@ -46,11 +59,16 @@ class Trusted:
         """Trust what the server itself says that it shows, now or next, and forget the rest."""
         if certificates is None or certificates == self._certificates:
             return
-        if not isinstance(self.verify, ssl.SSLContext):
+        if not isinstance(self.verify, KnownContext):
             # An authority vouches for this server, and need not be overruled by it.
             return
         try:
-            self.verify.load_verify_locations(cadata=certificates)
+            if self.verify.known.isdisjoint(fingerprints_of(certificates)):
+                # The present one among them is what made this connection; without it they are
+                # a mistake that would lock this agent out.
+                LOG.warning("certificates_strange", first=fingerprint_of(certificates))
+                return
+            self.verify.know(certificates)
         except (ssl.SSLError, ValueError) as error:
             LOG.warning("certificates_unreadable", because=str(error))
             return

@@ -42,9 +42,11 @@ def login(
     ] = False,
 ) -> None:
     """Check a key with a server, and remember both."""
+    from mains.wire.trust import require_private_way
+
     out = session.out
     found = _trusted(_server_meant(url), fingerprint, as_json=out.as_json)
-    _require_private_way(found.url, insecure=insecure)
+    require_private_way(found.url, insecure=insecure)
     context = replace(found, name=name or found.name, key=_key(key, found, as_json=out.as_json))
     with connect(context, key=context.key) as client:
         server = client.server()
@@ -153,16 +155,6 @@ def _trusted(context: Context, fingerprint: str | None, *, as_json: bool) -> Con
         typer.confirm("Is it what `mains up` shows there?", abort=True, err=True)
         return replace(context, certificate=shown)
     return context
-
-
-def _require_private_way(url: str, *, insecure: bool) -> None:
-    from mains.wire.connection import is_loopback
-
-    if url.startswith("http:") and not is_loopback(url) and not insecure:
-        raise RequestInvalid(
-            f"{url} is not encrypted, and a key would cross the network in the clear.",
-            hint="Use its https address, or add --insecure.",
-        )
 
 
 def _key(given: str | None, context: Context, *, as_json: bool) -> str:

@@ -44,10 +44,14 @@ def agent(
         str | None,
         typer.Option(metavar="TOKEN", help="The token of `mains site add`, once; - reads it."),
     ] = None,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Speak plain http beyond this machine.")
+    ] = False,
 ) -> None:
     """Run a site's agent: it only dials out, to the server that its token names."""
     joining = ["--join", join] if join else []
-    become("mains.daemon.agent", ["--folder", folder, *joining, *context.args])
+    options = _chosen({"--insecure": insecure})
+    become("mains.daemon.agent", ["--folder", folder, *joining, *options, *context.args])
 
 
 @admin.command("new-key", context_settings=PASS_ON)

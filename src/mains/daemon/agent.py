@@ -18,6 +18,7 @@ from mains.engines.fake import FakeEngine
 from mains.engines.process import ProcessEngine
 from mains.errors import MainsError, SetupMissing
 from mains.settings import Settings
+from mains.wire.trust import require_private_way
 
 log = structlog.get_logger()
 
@@ -69,6 +70,7 @@ async def prepare(arguments: argparse.Namespace, clock: Clock) -> AgentConfig:
             isolation=arguments.isolation,
             slots=arguments.slots,
             python=arguments.python,
+            insecure=arguments.insecure,
         )
     elif (folder / CONFIG_FILE).exists():
         config = AgentConfig.load(folder)
@@ -77,10 +79,15 @@ async def prepare(arguments: argparse.Namespace, clock: Clock) -> AgentConfig:
             f"{folder} is no agent's folder yet",
             hint="Join with the token of `mains site add`: `mains agent --join TOKEN --folder F`.",
         )
-    if arguments.url is not None and arguments.url != config.url:
-        config = config.model_copy(update={"url": arguments.url})
-        config.save()
-    return config
+    changes = {
+        "url": arguments.url or config.url,
+        "insecure": config.insecure or arguments.insecure,
+    }
+    moved = config.model_copy(update=changes)
+    if moved != config:
+        require_private_way(moved.url, insecure=moved.insecure)
+        moved.save()
+    return moved
 
 
 def main() -> None:
@@ -89,6 +96,9 @@ def main() -> None:
     parser.add_argument("--join", metavar="TOKEN", help="- reads it from standard input")
     parser.add_argument("--join-only", action="store_true", help="join, and don't serve yet")
     parser.add_argument("--url", help="the server's address, when it has moved")
+    parser.add_argument(
+        "--insecure", action="store_true", help="speak plain http beyond this machine"
+    )
     parser.add_argument("--engine", choices=["process", "fake"], default="process")
     parser.add_argument(
         "--isolation", choices=["auto", "uid", "bubblewrap", "trusted"], default="auto"

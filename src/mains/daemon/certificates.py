@@ -20,7 +20,7 @@ from cryptography.x509.oid import NameOID
 from mains.errors import SetupMissing, StateConflict
 from mains.parties import keyfiles
 from mains.settings import Settings
-from mains.wire.connection import is_loopback_host
+from mains.wire.trust import is_loopback_host
 
 OWN: Final = "tls"
 NEXT: Final = "tls-next"

@@ -22,7 +22,6 @@ from mains.sites.door import EnvelopeDependency
 from mains.wire.agent import BlobTicket, LogAnswer, LogShipment, SyncAnswer, SyncRequest, answer_for
 from mains.wire.base import Schema, Sha256
 from mains.wire.problem import describe_fault
-from mains.wire.trust import count_of
 
 router: Final = APIRouter(prefix="/v1/agent", tags=["agents"])
 
@@ -46,9 +45,8 @@ async def sync_agent(
         wired.queue_news.set()
     if not (answer.starts or answer.stops or answer.forget) and request.wait_seconds:
         answer = await _wait(wired, answer, request, envelope, sent_to=spoken.site_id, since=now)
-    if wired.certificates is not None and count_of(wired.certificates) > 1:
-        # Agents at work are told too: one that starts anew may come too late.
-        answer = answer.model_copy(update={"certificates": wired.certificates})
+    # Agents at work are told each time: of the next one in time, and of the end of the last one.
+    answer = answer.model_copy(update={"certificates": wired.certificates})
     return Response(answer_for(request.protocol, answer), media_type="application/json")
 
 

@@ -244,7 +244,7 @@ class LogCursor(Schema):
 class SyncAnswer(Schema):
     """forget: ended and settled at the server. refused: usage that was not accepted, and why.
 
-    certificates are those of a registration's answer, while they are about to change.
+    certificates are those of a registration's answer.
     """
 
     protocol: int

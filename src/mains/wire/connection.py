@@ -8,7 +8,6 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from ipaddress import ip_address
 from types import TracebackType
 from typing import IO, Final, Self
 
@@ -23,7 +22,7 @@ from mains.errors import (
     Unavailable,
 )
 from mains.wire.failures import error_of
-from mains.wire.trust import is_distrust, trusting
+from mains.wire.trust import is_distrust, is_loopback, trusting
 
 PAUSES_SECONDS: Final = (0.2, 0.5, 1.0, 2.0, 4.0)
 """How long a repeated request waits each time; after the last one it gives up."""
@@ -177,21 +176,6 @@ def checked_url(url: str) -> str:
     if parsed.scheme not in {"http", "https"} or not parsed.host:
         raise RequestInvalid(f"{url!r} is not an address such as https://mains.example")
     return plain
-
-
-def is_loopback(url: str) -> bool:
-    """Tell whether an address stays on this machine."""
-    return is_loopback_host(httpx.URL(url).host)
-
-
-def is_loopback_host(host: str) -> bool:
-    """Tell whether a host's name or address is this machine's own."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 @contextmanager

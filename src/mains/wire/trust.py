@@ -7,6 +7,7 @@ to whoever has that certificate's key, before a byte of a request is sent.
 
 import hashlib
 import ssl
+from ipaddress import ip_address
 from typing import Final
 
 import httpx
@@ -14,20 +15,99 @@ import httpx
 from mains.errors import CertificateUnknown, RequestInvalid, ServerUnreachable
 
 HTTPS_PORT: Final = 443
+OLDEST: Final = ssl.TLSVersion.TLSv1_2
 ANSWER_SECONDS_MAX: Final = 10.0
 _BEGIN: Final = "-----BEGIN CERTIFICATE-----"
 _HEX_DIGITS: Final = 64
 
 
+class KnownContext(ssl.SSLContext):
+    """Lets through the certificates that are known now, once TLS itself has verified them.
+
+    OpenSSL only ever adds to what it trusts, so what was replaced is turned away here: as the last
+    step of the handshake, before a byte of a request.
+    """
+
+    known: frozenset[str]
+
+    def know(self, certificates: str) -> None:
+        """Accept these from now on and no others; raises ssl.SSLError for what is no PEM."""
+        self.load_verify_locations(cadata=certificates)
+        self.known = fingerprints_of(certificates)
+
+    def check(self, shown: bytes | None) -> None:
+        if shown is None or hashlib.sha256(shown).hexdigest() not in self.known:
+            raise ssl.SSLCertVerificationError("the certificate was replaced by another one")
+
+
+class _KnownSocket(ssl.SSLSocket):
+    def do_handshake(self, block: bool = False) -> None:
+        super().do_handshake(block)
+        _check(self.context, self.getpeercert(binary_form=True))
+
+
+class _KnownObject(ssl.SSLObject):
+    def do_handshake(self) -> None:
+        super().do_handshake()
+        _check(self.context, self.getpeercert(binary_form=True))
+
+
+KnownContext.sslsocket_class = _KnownSocket
+KnownContext.sslobject_class = _KnownObject
+
+
+def _check(context: ssl.SSLContext, shown: bytes | None) -> None:
+    assert isinstance(context, KnownContext)
+    context.check(shown)
+
+
 def trusting(url: str, certificates: str | None) -> ssl.SSLContext | bool:
-    """Return what httpx should verify an address with; certificates is PEM, one or several."""
-    if certificates is None or not url.startswith("https:"):
-        return True
-    context = ssl.create_default_context(cadata=certificates)
+    """Return what httpx should verify an address with; certificates is PEM, one or several.
+
+    Raises RequestInvalid where a server that is known by its certificate is called without TLS.
+    """
+    if not url.startswith("https:"):
+        if certificates is not None and not is_loopback(url):
+            raise RequestInvalid(
+                f"{url} is not encrypted, and the server is known by its certificate",
+                hint="Use its https address.",
+            )
+        return False
+    if certificates is None:
+        context = ssl.create_default_context()
+        context.minimum_version = OLDEST
+        return context
+    known = KnownContext(ssl.PROTOCOL_TLS_CLIENT)
+    known.minimum_version = OLDEST
     # The certificate itself is known, so it needs no authority above it and no name.
-    context.check_hostname = False
-    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-    return context
+    known.check_hostname = False
+    known.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    known.know(certificates)
+    return known
+
+
+def require_private_way(url: str, *, insecure: bool) -> None:
+    """Raises RequestInvalid where what is sent could be read on its way and nobody allowed it."""
+    if url.startswith("http:") and not is_loopback(url) and not insecure:
+        raise RequestInvalid(
+            f"{url} is not encrypted, and secrets would cross the network in the clear.",
+            hint="Use its https address, or add --insecure.",
+        )
+
+
+def is_loopback(url: str) -> bool:
+    """Tell whether an address stays on this machine."""
+    return is_loopback_host(httpx.URL(url).host)
+
+
+def is_loopback_host(host: str) -> bool:
+    """Tell whether a host's name or address is this machine's own."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def certificate_at(url: str, *, fingerprint: str) -> str:
@@ -61,9 +141,9 @@ def fingerprint_of(certificate: str) -> str:
     return hashlib.sha256(ssl.PEM_cert_to_DER_cert(f"{first}-----END CERTIFICATE-----")).hexdigest()
 
 
-def count_of(certificates: str) -> int:
-    """Return how many certificates a PEM text holds."""
-    return certificates.count(_BEGIN)
+def fingerprints_of(certificates: str) -> frozenset[str]:
+    """Return the SHA-256 of each certificate of a PEM text, in hex."""
+    return frozenset(fingerprint_of(_BEGIN + each) for each in certificates.split(_BEGIN)[1:])
 
 
 def is_distrust(error: BaseException | None) -> bool:
