@@ -267,7 +267,9 @@ async def test_a_disk_that_refuses_for_a_while_costs_no_run(process_site: Proces
     in_the_way = folder.path / f".state.json.{pid}"
     in_the_way.mkdir()
     await asyncio.sleep(3)
-    assert not (await see(process_site, order)).report.state.final
+    met = await see(process_site, order)
+    assert met is not None
+    assert not met.report.state.final
     in_the_way.rmdir()
     seen = await until_ended(process_site, order)
     assert seen.report.state is RunState.SUCCEEDED
