@@ -1,27 +1,28 @@
 """Where waiting jobs go: examples in sentences, then what holds for any city."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 from uuid import UUID
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mains.jobs import placement
 from mains.jobs.placement import (
     CHUNK_TASKS_MAX,
     STARVING_AFTER,
     Assignment,
-    Capacity,
     Pool,
     Snapshot,
-    Term,
-    Waiting,
+    _Head,
     plan,
 )
+from mains.jobs.queue import Capacity, Kind, Queue, Term, Terms, Waiting
+from tests.jobs.plain_plan import plain_plan
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 FRESH = NOW - timedelta(minutes=1)
@@ -31,6 +32,9 @@ FIRM, RIVAL = UUID(int=1), UUID(int=2)
 
 def units(count: int) -> Capacity:
     return Capacity(count, count, count)
+
+
+ONE = units(1)
 
 
 def a_pool(number: int, *, total: int = 4, free: int | None = None, **more: Any) -> Pool:
@@ -57,17 +61,32 @@ def a_term(pool: Pool, *, own: int = 1) -> Term:
     )
 
 
-def a_job(number: int, pools: Sequence[Pool], *, of: UUID = FIRM, **changed: Any) -> Waiting:
-    known: dict[str, Any] = {
-        "job_id": UUID(int=1000 + number),
-        "organisation_id": of,
-        "need": units(1),
-        "seconds_per_task": 60,
-        "spans": ((0, 0),),
-        "terms": tuple(a_term(pool) for pool in pools),
-        "submitted_at": FRESH,
-    }
-    return Waiting(**known | changed)
+def a_job(
+    number: int,
+    pools: Sequence[Pool] = (),
+    *,
+    of: UUID = FIRM,
+    need: Capacity = ONE,
+    seconds_per_task: int = 60,
+    spans: tuple[tuple[int, int], ...] = ((0, 0),),
+    terms: tuple[Term, ...] | None = None,
+    submitted_at: datetime = FRESH,
+) -> Waiting:
+    offers = terms if terms is not None else tuple(a_term(pool) for pool in pools)
+    kind = Kind(of, need, seconds_per_task, 0, "wait", same_terms(offers))
+    return Waiting(UUID(int=1000 + number), kind, spans, submitted_at)
+
+
+@cache
+def same_terms(offers: tuple[Term, ...]) -> Terms:
+    return Terms.of(offers)
+
+
+def queue_of(waiting: Iterable[Waiting]) -> Queue:
+    queue = Queue()
+    for job in waiting:
+        queue.put(job.job_id, job.kind, job.spans, job.submitted_at)
+    return queue
 
 
 def jobs_of(chosen: Sequence[Assignment]) -> list[int]:
@@ -79,7 +98,7 @@ def planned(
 ) -> list[Assignment]:
     known = {"firm": FIRM, "rival": RIVAL}
     use = {known[name]: count for name, count in used.items()}
-    return plan(Snapshot(pools, waiting, use), now=NOW, assignments_max=most)
+    return plan(Snapshot(pools, queue_of(waiting), use), now=NOW, assignments_max=most)
 
 
 def test_the_cheapest_pool_is_filled_first_and_names_break_ties() -> None:
@@ -189,7 +208,7 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
     known = [*pools, a_pool(9)]
     waiting = [draw(_jobs(number, known)) for number in range(draw(st.integers(0, 12)))]
     used = {UUID(int=n): draw(st.integers(0, 400_000)) for n in range(1, 4)}
-    return Snapshot(pools, waiting, used)
+    return Snapshot(pools, queue_of(waiting), used)
 
 
 @st.composite
@@ -213,10 +232,10 @@ def _jobs(draw: st.DrawFn, number: int, pools: Sequence[Pool]) -> Waiting:
 
 def replay(snapshot: Snapshot, chosen: Sequence[Assignment]) -> dict[UUID, Capacity]:
     """Return what is free behind a plan; checks that no step of it took more than there was."""
-    jobs = {job.job_id: job for job in snapshot.waiting}
+    jobs = {job.job_id: job for job in snapshot.queue}
     free = {pool.pool_id: pool.free for pool in snapshot.pools}
     for assignment in chosen:
-        need = jobs[assignment.job_id].need
+        need = jobs[assignment.job_id].kind.need
         assert free[assignment.pool_id].holds(need)
         free[assignment.pool_id] = free[assignment.pool_id].minus(need)
     return free
@@ -240,7 +259,7 @@ def test_no_task_is_placed_twice_or_without_having_waited(snapshot: Snapshot) ->
     placed = list(tasks_of(plan(snapshot, now=NOW, assignments_max=1000)))
     waiting = {
         (job.job_id, task)
-        for job in snapshot.waiting
+        for job in snapshot.queue
         for first, last in job.spans
         for task in range(first, last + 1)
     }
@@ -251,14 +270,14 @@ def test_no_task_is_placed_twice_or_without_having_waited(snapshot: Snapshot) ->
 @settings(max_examples=40)
 @given(snapshots())
 def test_jobs_go_only_where_their_terms_and_the_pools_owner_let_them(snapshot: Snapshot) -> None:
-    jobs = {job.job_id: job for job in snapshot.waiting}
+    jobs = {job.job_id: job for job in snapshot.queue}
     pools = {pool.pool_id: pool for pool in snapshot.pools}
     for each in plan(snapshot, now=NOW, assignments_max=1000):
         job, pool = jobs[each.job_id], pools[each.pool_id]
-        assert each.term in job.terms
+        assert each.term in job.kind.terms.offers
         assert each.term.pool_id == each.pool_id
         assert each.site_id == pool.site_id
-        assert pool.trusted_organisation_id in (None, job.organisation_id)
+        assert pool.trusted_organisation_id in (None, job.kind.organisation_id)
 
 
 @settings(max_examples=40)
@@ -266,10 +285,10 @@ def test_jobs_go_only_where_their_terms_and_the_pools_owner_let_them(snapshot: S
 def test_the_same_city_gets_the_same_plan_in_whatever_order_it_is_told(
     snapshot: Snapshot, random: Any
 ) -> None:
-    pools, waiting = list(snapshot.pools), list(snapshot.waiting)
+    pools, waiting = list(snapshot.pools), list(snapshot.queue)
     random.shuffle(pools)
     random.shuffle(waiting)
-    shuffled = Snapshot(pools, waiting, snapshot.used)
+    shuffled = Snapshot(pools, queue_of(waiting), snapshot.used)
     first = plan(snapshot, now=NOW, assignments_max=1000)
     assert plan(shuffled, now=NOW, assignments_max=1000) == first
     assert plan(snapshot, now=NOW, assignments_max=3) == first[:3]
@@ -284,37 +303,37 @@ def test_nothing_that_fits_a_free_pool_is_left_unless_the_pool_is_kept(snapshot:
     pools = {pool.pool_id: pool for pool in snapshot.pools}
     left = [
         job
-        for job in snapshot.waiting
+        for job in snapshot.queue
         if any((job.job_id, t) not in placed for a, b in job.spans for t in range(a, b + 1))
     ]
     starving = [job for job in left if NOW - job.submitted_at >= STARVING_AFTER]
-    kept = {term.pool_id for job in starving for term in job.terms}
+    kept = {term.pool_id for job in starving for term in job.kind.terms.offers}
     for job in left:
-        for term in job.terms:
+        for term in job.kind.terms.offers:
             if term.pool_id not in pools or term.pool_id in kept:
                 continue
-            admitted = pools[term.pool_id].admits(job.organisation_id)
-            assert not (admitted and free[term.pool_id].holds(job.need))
+            admitted = pools[term.pool_id].admits(job.kind.organisation_id)
+            assert not (admitted and free[term.pool_id].holds(job.kind.need))
 
 
 @settings(max_examples=40)
 @given(snapshots())
 def test_every_chunk_takes_the_cheapest_pool_that_had_room_for_it(snapshot: Snapshot) -> None:
-    jobs = {job.job_id: job for job in snapshot.waiting}
+    jobs = {job.job_id: job for job in snapshot.queue}
     free = {pool.pool_id: pool.free for pool in snapshot.pools}
     pools = {pool.pool_id: pool for pool in snapshot.pools}
-    calm = not any(NOW - job.submitted_at >= STARVING_AFTER for job in snapshot.waiting)
+    calm = not any(NOW - job.submitted_at >= STARVING_AFTER for job in snapshot.queue)
     for each in plan(snapshot, now=NOW, assignments_max=1000):
         job = jobs[each.job_id]
         possible = [
             term.own_micros
-            for term in job.terms
+            for term in job.kind.terms.offers
             if term.pool_id in free
-            and pools[term.pool_id].admits(job.organisation_id)
-            and free[term.pool_id].holds(job.need)
+            and pools[term.pool_id].admits(job.kind.organisation_id)
+            and free[term.pool_id].holds(job.kind.need)
         ]
         assert not calm or each.term.own_micros == min(possible)
-        free[each.pool_id] = free[each.pool_id].minus(job.need)
+        free[each.pool_id] = free[each.pool_id].minus(job.kind.need)
 
 
 @settings(max_examples=25)
@@ -329,26 +348,63 @@ def test_no_organisation_starves_while_another_floods_the_city(
     used: dict[UUID, int] = defaultdict(int)
     waiting = [*flood, *small]
     for _ in range(len(sizes) + 1):
-        chosen = plan(Snapshot([pool], waiting, used), now=NOW, assignments_max=1000)
+        chosen = plan(Snapshot([pool], queue_of(waiting), used), now=NOW, assignments_max=1000)
         served = {each.job_id for each in chosen}
         for job in waiting:
             if job.job_id in served:
-                used[job.organisation_id] += job.seconds_per_task * 1000
+                used[job.kind.organisation_id] += job.kind.seconds_per_task * 1000
         waiting = [job for job in waiting if job.job_id not in served]
     assert not {job.job_id for job in small} & {job.job_id for job in waiting}
 
 
-def test_a_full_city_is_planned_with_one_look_per_shape_and_organisation(monkeypatch: Any) -> None:
-    """Thousands of jobs that can't go anywhere cost no more than one look at the pools each."""
-    pool = a_pool(1, total=4, free=0)
-    waiting = [a_job(n, [pool], of=UUID(int=n % 7)) for n in range(3_000)]
-    looks: list[object] = []
-    look = placement._assign
+@st.composite
+def crowds(draw: st.DrawFn) -> Snapshot:
+    """Many jobs of few kinds, so that lines are long; half of them starve."""
+    pools = [
+        a_pool(
+            number,
+            total=draw(st.integers(1, 6)),
+            trusted_organisation_id=draw(st.sampled_from([None, None, None, FIRM])),
+        )
+        for number in range(draw(st.integers(1, 6)))
+    ]
+    pools = [replace(p, free=units(draw(st.integers(-1, p.total.units)))) for p in pools]
+    models = [draw(_jobs(number, [*pools, a_pool(9)])) for number in range(4)]
+    waiting = [
+        Waiting(
+            UUID(int=1000 + number),
+            model.kind._replace(organisation_id=UUID(int=draw(st.integers(1, 3)))),
+            model.spans,
+            NOW - timedelta(minutes=draw(st.integers(0, 20))),
+        )
+        for number in range(draw(st.integers(0, 30)))
+        if (model := draw(st.sampled_from(models)))
+    ]
+    used = {UUID(int=n): draw(st.integers(0, 400_000)) for n in range(1, 4)}
+    return Snapshot(pools, queue_of(waiting), used)
 
-    def counted(*asked: Any) -> Assignment | None:
-        looks.append(asked)
-        return look(*asked)
 
-    monkeypatch.setattr(placement, "_assign", counted)
-    assert planned([pool], waiting) == []
-    assert len(looks) == 1
+@settings(max_examples=200, deadline=None)
+@given(st.one_of(snapshots(), crowds()), st.integers(0, 60))
+def test_the_plan_is_the_one_of_looking_at_every_job(snapshot: Snapshot, most: int) -> None:
+    assert plan(snapshot, now=NOW, assignments_max=most) == plain_plan(
+        snapshot, now=NOW, assignments_max=most
+    )
+
+
+@pytest.mark.parametrize("submitted_at", [FRESH, STALE])
+def test_a_full_city_is_planned_with_few_looks(submitted_at: datetime, monkeypatch: Any) -> None:
+    """Thousands of jobs that can't go anywhere cost a look for each line, and one for each pool."""
+    pools = [a_pool(n, total=4, free=0) for n in range(5)]
+    waiting = [a_job(n, pools, of=UUID(int=n % 7), submitted_at=submitted_at) for n in range(3_000)]
+    looks = 0
+    step = _Head.step
+
+    def counted(head: _Head) -> bool:
+        nonlocal looks
+        looks += 1
+        return step(head)
+
+    monkeypatch.setattr(_Head, "step", counted)
+    assert planned(pools, waiting) == []
+    assert looks <= 7 + len(pools)

@@ -176,6 +176,12 @@ def test_ranges_are_written_as_postgres_reads_them() -> None:
     assert rules.multirange(((0, 0), (2, 4))) == "{[0,1),[2,5)}"
 
 
+@given(st.sets(st.integers(0, 60)))
+def test_ranges_are_read_as_they_are_written(tasks: set[int]) -> None:
+    folded = rules.spans(tasks)
+    assert rules.spans_of(rules.multirange(folded)) == folded
+
+
 def test_use_is_what_was_metered_and_what_is_promised() -> None:
     a, b, c = uuid4(), uuid4(), uuid4()
     assert rules.used_lately({a: 1, b: 2}, {b: 3, c: 4}) == {a: 1, b: 5, c: 4}

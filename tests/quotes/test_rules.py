@@ -166,6 +166,28 @@ def test_equal_prices_are_ordered_by_start_and_then_by_name() -> None:
     ]
 
 
+def test_a_quote_is_for_the_best_pools_and_each_organisation_has_its_own_choice_of_equals() -> None:
+    dear = [an_offer(number, price=2 * WHOLE) for number in range(100, 120)]
+    cheap = [an_offer(number) for number in range(10)]
+    equal = [an_offer(number, price=3 * WHOLE) for number in range(200, 300)]
+
+    def offered(party: int, offers: Sequence[Offer]) -> list[int]:
+        priced = [
+            rules.Priced(each, 1, 1, None, 0, each.price_micros_per_unit_hour, 0) for each in offers
+        ]
+        best = rules.cheapest(priced, UUID(int=party))
+        return [each.offer.pool_id.int - 100 for each in best]
+
+    assert offered(1, [*dear, *cheap]) == [*range(10), *range(100, 120)]
+    one, other = offered(1, [*equal, *dear]), offered(2**6, [*equal, *dear])
+    assert one[:20] == other[:20] == list(range(100, 120))
+    assert len(one) == len(other) == rules.OFFERS_MAX
+    assert one != other
+    plan = taken(quoted(a_need(), [*cheap, *dear, *equal]))
+    assert len(plan.priced) == rules.OFFERS_MAX
+    assert plan.ceiling_micros == max(each.cost_micros for each in plan.priced) == 3 * WHOLE
+
+
 def test_a_voucher_pays_its_rate_and_the_buyer_the_rest_and_the_rounding_of_every_chunk() -> None:
     plan = taken(quoted(a_need(tasks=4), [an_offer(1, price=101)], vouchers=[a_voucher()]))
     assert (plan.ceiling_micros, plan.public_micros, plan.own_micros) == (404, 202, 205)

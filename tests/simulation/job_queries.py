@@ -8,7 +8,7 @@ from uuid import UUID
 from psycopg.types.range import Range
 
 from mains.jobs.dispatch import QUERIES
-from mains.jobs.rules import spans
+from mains.jobs.rules import multirange, spans
 from tests.simulation.ledger_queries import is_open, room_of
 from tests.simulation.store import Asked, Row, Store, answers, nothing
 
@@ -66,10 +66,15 @@ def jobs_of_quotes(store: Store, asked: Asked) -> list[Row]:
 
 @answers(QUERIES, "insert_jobs")
 def insert_jobs(store: Store, asked: Asked) -> list[Row]:
+    for row in asked["terms"].obj:
+        digest = bytes.fromhex(row["digest"].removeprefix("\\x"))
+        if digest not in store.terms:
+            store.put(store.terms, digest, {**row, "digest": digest})
     for row in asked["rows"].obj:
         assert row["id"] not in store.jobs, "a job is inserted once"
         job = {
             **row,
+            "terms": bytes.fromhex(row["terms"].removeprefix("\\x")),
             "request_hash": bytes.fromhex(row["request_hash"].removeprefix("\\x")),
             "waiting": tasks_of(row["waiting"]),
             "state": "queued",
@@ -300,17 +305,38 @@ def hold_dispatch(store: Store, asked: Asked) -> list[Row]:
     return [row] if row["fence"] == asked["fence"] else []
 
 
-@answers(QUERIES, "waiting_window")
-def waiting_window(store: Store, asked: Asked) -> list[Row]:
-    waiting = [job for job in store.jobs.values() if job["waiting"]]
-    waiting.sort(key=lambda job: (job["organisation_id"], job["submitted_at"], job["id"]))
-    return [{**job, "waiting": ranges(job["waiting"])} for job in waiting][: asked["limit"]]
+@answers(QUERIES, "waiting_jobs")
+def waiting_jobs(store: Store, asked: Asked) -> list[Row]:
+    def place(row: Asked) -> tuple[Any, ...]:
+        return row["organisation_id"], row["submitted_at"], row["id"]
+
+    waiting = [row for row in store.jobs.values() if row["waiting"] and place(row) > place(asked)]
+    return [_waiting(job) for job in sorted(waiting, key=place)[: asked["limit"]]]
 
 
-@answers(QUERIES, "waiting_terms")
-def waiting_terms(store: Store, asked: Asked) -> list[Row]:
-    jobs = [store.jobs[key] for key in asked["ids"]]
-    return [{**store.quotes[job["quote_id"]], **job} for job in jobs]
+@answers(QUERIES, "forget_changes")
+def forget_changes(store: Store, _asked: Asked) -> list[Row]:
+    for key in list(store.queue_changes):
+        store.take(store.queue_changes, key)
+    return []
+
+
+@answers(QUERIES, "changed_jobs")
+def changed_jobs(store: Store, asked: Asked) -> list[Row]:
+    ours = store.dispatcher[True]["fence"] == asked["fence"]
+    seen = sorted(store.queue_changes)[: asked["limit"]] if ours else []
+    told = [store.take(store.queue_changes, key)["job_id"] for key in seen]
+    ids = sorted({*told, *asked["ids"]})
+    return [{**_waiting(store.jobs[key]), "changes": len(seen)} for key in ids]
+
+
+def _waiting(job: Row) -> Row:
+    return {**job, "waiting": multirange(spans(job["waiting"]))}
+
+
+@answers(QUERIES, "terms_by_digest")
+def terms_by_digest(store: Store, asked: Asked) -> list[Row]:
+    return [store.terms[key] for key in asked["digests"] if key in store.terms]
 
 
 @answers(QUERIES, "pools_busy")

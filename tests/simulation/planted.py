@@ -142,7 +142,7 @@ FAULTS: Final = (
     ),
     Fault(
         "a draw outlives its attempt",
-        "its draw is open",
+        "its draw is open|still has an open draw",
         _instead(ledger, "close_draws", _keeps_draws),
     ),
     Fault("a loss is charged", "a lost attempt is charged", _charged_losses),

@@ -79,6 +79,8 @@ class Store:
         self.registrations: Table = {}
         self.quotes: Table = {}
         self.jobs: Table = {}
+        self.terms: Table = {}
+        self.queue_changes: Table = {}
         self.attempts: Table = {}
         self.tasks: Table = {}
         self.heard: Table = {}
@@ -93,6 +95,7 @@ class Store:
         self.commit = Commit()
         self.after_commit: Callable[[Commit], None] = lambda _commit: None
         self.publish: Callable[[str], None] = lambda _channel: None
+        self._changes = 0
         self._undo: list[tuple[Table, Any, Row | None]] = []
         self._ledger_before: list[tuple[Any, dict[str, Any]]] = []
 
@@ -106,10 +109,19 @@ class Store:
             self.commit.attempts_before.setdefault(key, old)
         elif table is self.jobs:
             self.commit.jobs[key] = None
+            if old is None or old["waiting"] != row["waiting"]:
+                self._changes += 1
+                self.put(self.queue_changes, self._changes, {"job_id": key})
         elif table is self.readings:
             self.commit.readings_before.setdefault(key, old)
         elif table is self.sites:
             self.commit.sites[key] = None
+
+    def take(self, table: Table, key: Any) -> Row:
+        """Delete a row that is there; returns it."""
+        row = table.pop(key)
+        self._undo.append((table, key, row))
+        return row
 
     def change(self, table: Table, key: Any, **values: Any) -> Row:
         """Replace columns of a row that is there; returns the new row."""

@@ -101,6 +101,14 @@ CREATE TYPE ledger.payer_mode AS ENUM (
     'order'
 );
 
+CREATE FUNCTION jobs.note_queue_change() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+  insert into jobs.queue_change (job_id) values (new.id);
+  return null;
+end $$;
+
 CREATE FUNCTION ledger.absorb(draws uuid[], instant timestamp with time zone) RETURNS void
     LANGUAGE plpgsql
     AS $$
@@ -1119,6 +1127,7 @@ CREATE TABLE jobs.job (
     started_at timestamp with time zone,
     ended_at timestamp with time zone,
     settled_at timestamp with time zone,
+    terms bytea,
     CONSTRAINT job_attempts_max_check CHECK ((attempts_max > 0)),
     CONSTRAINT job_check CHECK ((((tasks_succeeded + tasks_failed) + tasks_cancelled) <= tasks)),
     CONSTRAINT job_check1 CHECK (((settled_at IS NULL) OR (ended_at IS NOT NULL))),
@@ -1146,6 +1155,21 @@ CREATE TABLE jobs.log_chunk (
     CONSTRAINT log_chunk_log_offset_check CHECK ((log_offset >= 0))
 );
 
+CREATE TABLE jobs.queue_change (
+    number bigint NOT NULL,
+    job_id uuid NOT NULL
+)
+WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='20000');
+
+ALTER TABLE jobs.queue_change ALTER COLUMN number ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME jobs.queue_change_number_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE jobs.receipt (
     job_id uuid NOT NULL,
     envelope bytea NOT NULL,
@@ -1162,6 +1186,12 @@ CREATE TABLE jobs.task (
     reason text DEFAULT ''::text NOT NULL,
     started_at timestamp with time zone,
     ended_at timestamp with time zone
+);
+
+CREATE TABLE jobs.terms (
+    digest bytea NOT NULL,
+    terms jsonb NOT NULL,
+    CONSTRAINT terms_terms_check CHECK ((jsonb_typeof(terms) = 'object'::text))
 );
 
 CREATE TABLE jobs.upload (
@@ -1876,11 +1906,17 @@ ALTER TABLE ONLY jobs.job
 ALTER TABLE ONLY jobs.log_chunk
     ADD CONSTRAINT log_chunk_pkey PRIMARY KEY (attempt_id, task, log_offset);
 
+ALTER TABLE ONLY jobs.queue_change
+    ADD CONSTRAINT queue_change_pkey PRIMARY KEY (number);
+
 ALTER TABLE ONLY jobs.receipt
     ADD CONSTRAINT receipt_pkey PRIMARY KEY (job_id);
 
 ALTER TABLE ONLY jobs.task
     ADD CONSTRAINT task_pkey PRIMARY KEY (job_id, task);
+
+ALTER TABLE ONLY jobs.terms
+    ADD CONSTRAINT terms_pkey PRIMARY KEY (digest);
 
 ALTER TABLE ONLY jobs.upload
     ADD CONSTRAINT upload_pkey PRIMARY KEY (site_id, sha256);
@@ -2170,6 +2206,10 @@ CREATE INDEX standing_status ON reports.standing USING btree (status, number);
 CREATE INDEX standing_subject ON reports.standing USING btree (subject, measure, number);
 
 CREATE INDEX join_token_by_site ON sites.join_token USING btree (site_id);
+
+CREATE TRIGGER queue_changed AFTER UPDATE OF waiting ON jobs.job FOR EACH ROW WHEN ((old.waiting IS DISTINCT FROM new.waiting)) EXECUTE FUNCTION jobs.note_queue_change();
+
+CREATE TRIGGER queued AFTER INSERT ON jobs.job FOR EACH ROW EXECUTE FUNCTION jobs.note_queue_change();
 
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.entry FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 
@@ -2616,11 +2656,15 @@ GRANT SELECT ON TABLE jobs.job TO mains_tenant;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE jobs.log_chunk TO mains_app;
 GRANT SELECT ON TABLE jobs.log_chunk TO mains_tenant;
 
+GRANT SELECT,INSERT,DELETE ON TABLE jobs.queue_change TO mains_app;
+
 GRANT SELECT,INSERT,UPDATE ON TABLE jobs.receipt TO mains_app;
 GRANT SELECT,INSERT ON TABLE jobs.receipt TO mains_tenant;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE jobs.task TO mains_app;
 GRANT SELECT ON TABLE jobs.task TO mains_tenant;
+
+GRANT SELECT,INSERT ON TABLE jobs.terms TO mains_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE jobs.upload TO mains_app;
 

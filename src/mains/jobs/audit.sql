@@ -90,3 +90,10 @@ join sites.pool on pool.id = attempt.pool_id
 where attempt.ended_at is null
 group by attempt.pool_id, pool.units
 having sum(attempt.units) > pool.units
+
+-- What waits, or may wait again, has its terms: placement could not read it without them.
+-- name: jobs_have_terms
+select job.id, job.terms
+from jobs.job
+left join jobs.terms on terms.digest = job.terms
+where job.ended_at is null and terms.digest is null

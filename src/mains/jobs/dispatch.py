@@ -1,10 +1,11 @@
 """The dispatcher's tick: look, plan, apply; one dispatcher at a time, proven by a fence."""
 
 import asyncio
+import gc
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -12,7 +13,9 @@ from mains.db import Database, Queries, Transaction, jsonb
 from mains.errors import StaleFence
 from mains.ids import new_id
 from mains.jobs import rules
-from mains.jobs.placement import Assignment, Capacity, Pool, Snapshot, Term, Waiting, plan
+from mains.jobs.placement import Assignment, Pool, Snapshot, plan
+from mains.jobs.queue import Capacity, Kind, Queue
+from mains.jobs.terms import KnownTerms
 from mains.ledger import service as ledger
 from mains.ledger.rules import Mode, split
 from mains.ledger.values import AccountKind, DrawOutcome, DrawRequest
@@ -21,21 +24,35 @@ from mains.sites import service as sites
 
 QUERIES = Queries.load(__package__, "queries.sql")
 
-WINDOW_JOBS: Final = 500
-"""How many waiting jobs of each organisation one tick looks at."""
+READ_MAX: Final = 10_000
+"""How many jobs one query brings into the queue."""
 ASSIGNMENTS_MAX: Final = 1_000
-TERMS_MAX: Final = 50_000
 FAIR_SHARE_HOURS: Final = 24
+_FIRST: Final = {
+    "organisation_id": UUID(int=0),
+    "submitted_at": datetime.min.replace(tzinfo=UTC),
+    "id": UUID(int=0),
+}
 
 
 @dataclass(slots=True)
 class Dispatcher:
-    """What a dispatcher keeps between ticks: its fence, and terms that never change."""
+    """What a dispatcher keeps between ticks: its fence, and the queue as it last read it.
+
+    Only what the database says changes the queue, the dispatcher's own placements too: a commit
+    whose answer was lost needs no guess.
+    """
 
     database: Database
     settings: Settings
     fence: int
-    terms: dict[UUID, Mapping[str, Any]] = field(default_factory=dict)
+    queue: Queue | None = None
+    """None until all of it was read."""
+
+    doubtful: set[UUID] = field(default_factory=set)
+    """Jobs that were not as the queue had them: read again, whether or not a change says so."""
+
+    terms: KnownTerms = field(default_factory=KnownTerms)
     payables: dict[tuple[UUID, str], int] = field(default_factory=dict)
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -57,8 +74,13 @@ class Dispatcher:
             return await self._tick(now=now)
 
     async def _tick(self, *, now: datetime) -> int:
+        if self.queue is None:
+            self.queue = await self._load()
         async with self.database.transaction() as tx:
-            snapshot = await self._snapshot(tx, now=now)
+            await self._follow(tx, self.queue)
+            if not self.queue:
+                return 0
+            snapshot = await self._snapshot(tx, self.queue, now=now)
         assignments = plan(snapshot, now=now, assignments_max=ASSIGNMENTS_MAX)
         if not assignments:
             return 0
@@ -72,39 +94,52 @@ class Dispatcher:
         if await found.fetchone() is None:
             raise StaleFence("another dispatcher has taken over", hint="Let this one end.")
 
-    async def _snapshot(self, tx: Transaction, *, now: datetime) -> Snapshot:
-        rows = await tx.execute(QUERIES["waiting_window"], {"limit": WINDOW_JOBS})
-        window = await rows.fetchall()
-        if not window:
-            return Snapshot((), ())
-        await self._learn(tx, [row["id"] for row in window if row["id"] not in self.terms])
-        return Snapshot(
-            pools=await pools(tx, now=now),
-            waiting=[self._waiting(row) for row in window if row["id"] in self.terms],
-            used=await _used(tx, now=now),
-        )
+    async def _load(self) -> Queue:
+        """Read every waiting job. Changes up to now are forgotten first: what is read has them."""
+        queue = Queue()
+        async with self.database.transaction() as tx:
+            await self.check(tx)
+            await tx.execute(QUERIES["forget_changes"])
+        last: Mapping[str, Any] = _FIRST
+        while True:
+            asked = {key: last[key] for key in _FIRST}
+            async with self.database.transaction() as tx:
+                await self.check(tx)
+                found = await tx.execute(QUERIES["waiting_jobs"], {**asked, "limit": READ_MAX})
+                rows = await found.fetchall()
+                await self._note(tx, queue, rows)
+            if len(rows) < READ_MAX:
+                break
+            last = rows[-1]
+        # What was read stays: a collector that walks a million jobs again and again stops ticks.
+        gc.freeze()
+        return queue
 
-    async def _learn(self, tx: Transaction, job_ids: Sequence[UUID]) -> None:
-        """Read the terms of jobs that are new here; they are fixed by their quotes."""
-        if not job_ids:
-            return
-        if len(self.terms) + len(job_ids) > TERMS_MAX:
-            self.terms.clear()
-        rows = await tx.execute(QUERIES["waiting_terms"], {"ids": list(job_ids)})
-        for row in await rows.fetchall():
-            self.terms[row["id"]] = {**row, "terms": terms_of(row["offers"], row["currency"])}
+    async def _follow(self, tx: Transaction, queue: Queue) -> None:
+        """Bring the queue up to what is committed; the same change read twice changes nothing."""
+        while True:
+            asked = {"fence": self.fence, "ids": list(self.doubtful), "limit": READ_MAX}
+            rows = await (await tx.execute(QUERIES["changed_jobs"], asked)).fetchall()
+            await self._note(tx, queue, rows)
+            self.doubtful.clear()
+            if not rows or rows[0]["changes"] < READ_MAX:
+                return
 
-    def _waiting(self, row: Mapping[str, Any]) -> Waiting:
-        known = self.terms[row["id"]]
-        return Waiting(
-            job_id=row["id"],
-            organisation_id=row["organisation_id"],
-            need=Capacity(known["units"], known["cpus"], known["memory_bytes"]),
-            seconds_per_task=known["time_seconds"] + known["grace_seconds"],
-            spans=tuple((span.lower, span.upper - 1) for span in row["waiting"]),
-            terms=known["terms"],
-            submitted_at=row["submitted_at"],
-        )
+    async def _note(self, tx: Transaction, queue: Queue, rows: Sequence[Mapping[str, Any]]) -> None:
+        terms = await self.terms.read(tx, [bytes(row["terms"]) for row in rows])
+        for row in rows:
+            kind = Kind(
+                row["organisation_id"],
+                Capacity(row["units"], row["cpus"], row["memory_bytes"]),
+                row["time_seconds"],
+                row["grace_seconds"],
+                row["retry"],
+                terms[bytes(row["terms"])],
+            )
+            queue.put(row["id"], kind, rules.spans_of(row["waiting"]), row["submitted_at"])
+
+    async def _snapshot(self, tx: Transaction, queue: Queue, *, now: datetime) -> Snapshot:
+        return Snapshot(pools=await pools(tx, now=now), queue=queue, used=await _used(tx, now=now))
 
     async def _apply(
         self, tx: Transaction, assignments: Sequence[Assignment], *, now: datetime
@@ -112,6 +147,7 @@ class Dispatcher:
         """Take the tasks, open the draws, write the attempts; all of it or nothing."""
         fences = await _take_tasks(tx, assignments)
         placed = [each for each in assignments if each.job_id in fences]
+        self.doubtful |= {each.job_id for each in assignments} - fences.keys()
         rooms = await _rooms(tx, [each.job_id for each in placed])
         draws: list[DrawRequest] = []
         rows: list[dict[str, Any]] = []
@@ -130,9 +166,8 @@ class Dispatcher:
     ) -> DrawRequest:
         """Allot a chunk its share of the hold: what its tasks cost at most, split as it will be."""
         term = assignment.term
-        tasks = assignment.last_task - assignment.first_task + 1
         shares = split(
-            term.task_micros * tasks,
+            term.task_micros * assignment.tasks,
             rates_bps=term.rates_bps,
             ceilings=tuple(room[1:]),
             own_ceiling=room[0],
@@ -168,18 +203,17 @@ class Dispatcher:
     def _row(
         self, assignment: Assignment, draw: DrawRequest, fence: int, now: datetime
     ) -> dict[str, Any]:
-        job = self.terms[assignment.job_id]
-        term = assignment.term
+        kind, term = assignment.kind, assignment.term
         wall = rules.wall_seconds(
-            tasks=assignment.last_task - assignment.first_task + 1,
-            time_seconds=job["time_seconds"],
-            grace_seconds=job["grace_seconds"],
+            tasks=assignment.tasks,
+            time_seconds=kind.time_seconds,
+            grace_seconds=kind.grace_seconds,
         )
-        leased = job["retry"] == "elsewhere"
+        leased = kind.retry == "elsewhere"
         return {
             "id": draw.draw_id,
             "job_id": assignment.job_id,
-            "organisation_id": job["organisation_id"],
+            "organisation_id": kind.organisation_id,
             "site_id": assignment.site_id,
             "pool_id": assignment.pool_id,
             "tariff_id": term.tariff_id,
@@ -190,16 +224,16 @@ class Dispatcher:
             "fence": fence,
             "first_task": assignment.first_task,
             "last_task": assignment.last_task,
-            "units": job["units"],
-            "cpus": job["cpus"],
-            "memory_bytes": job["memory_bytes"],
+            "units": kind.need.units,
+            "cpus": kind.need.cpus,
+            "memory_bytes": kind.need.memory_bytes,
             "wall_seconds": wall,
             "leased": leased,
             "assigned_at": now,
             "deadline": rules.deadline(
                 now=now,
                 wall=wall,
-                grace=job["grace_seconds"],
+                grace=kind.grace_seconds,
                 reporting_grace=self.settings.reporting_grace_seconds,
             ),
             "lease_until": (
@@ -233,22 +267,6 @@ async def pools(tx: Transaction, *, now: datetime) -> list[Pool]:
                 )
             )
     return found
-
-
-def terms_of(offers: Sequence[Mapping[str, Any]], currency: str) -> tuple[Term, ...]:
-    """Return the offers of a stored quote as placement needs them."""
-    return tuple(
-        Term(
-            pool_id=UUID(offer["pool_id"]),
-            tariff_id=UUID(offer["tariff_id"]),
-            price_micros_per_unit_hour=offer["price_micros"],
-            currency=currency,
-            task_micros=offer["task_micros"],
-            own_micros=offer["own_micros"],
-            rates_bps=tuple(offer["rates_bps"]),
-        )
-        for offer in offers
-    )
 
 
 async def _used(tx: Transaction, *, now: datetime) -> dict[UUID, int]:

@@ -21,15 +21,23 @@ where (organisation_id, sha256) in (
   select * from unnest(%(organisations)s::uuid [], %(hashes)s::text [])
 )
 
+-- Terms come last of all locks that a submission takes, so that waiting for another one's is no knot.
 -- name: insert_jobs
+with kept as (
+  insert into jobs.terms (digest, terms)
+  select digest, terms
+  from jsonb_populate_recordset(null::jobs.terms, %(terms)s::jsonb)
+  order by digest
+  on conflict (digest) do nothing
+)
 insert into jobs.job (
   id, organisation_id, person_id, quote_id, request_hash, name, spec, bundle, secrets, unit, units,
-  cpus, memory_bytes, tasks, time_seconds, grace_seconds, retry, attempts_max, waiting,
+  cpus, memory_bytes, tasks, time_seconds, grace_seconds, retry, attempts_max, terms, waiting,
   submitted_at, queue_deadline
 )
 select
   id, organisation_id, person_id, quote_id, request_hash, name, spec, bundle, secrets, unit, units,
-  cpus, memory_bytes, tasks, time_seconds, grace_seconds, retry, attempts_max, waiting,
+  cpus, memory_bytes, tasks, time_seconds, grace_seconds, retry, attempts_max, terms, waiting,
   submitted_at, queue_deadline
 from jsonb_populate_recordset(null::jobs.job, %(rows)s::jsonb)
 
@@ -325,42 +333,40 @@ update jobs.dispatcher set fence = fence + 1, taken_at = %(now)s returning fence
 -- name: hold_dispatch
 select fence from jobs.dispatcher where fence = %(fence)s for share
 
--- The oldest waiting jobs of every organisation, so that no queue hides behind another. Ids are
--- made by callers: they say nothing of age.
--- name: waiting_window
-with recursive organisations as (
-  (
-    select organisation_id from jobs.job where not isempty(waiting)
-    order by organisation_id
-    limit 1
-  )
-  union all
-  select (
-    select job.organisation_id from jobs.job
-    where not isempty(job.waiting) and job.organisation_id > organisations.organisation_id
-    order by job.organisation_id
-    limit 1
-  )
-  from organisations
-  where organisations.organisation_id is not null
-)
-select oldest.id, oldest.organisation_id, oldest.waiting, oldest.submitted_at
-from organisations
-cross join lateral (
-  select job.id, job.organisation_id, job.waiting, job.submitted_at
-  from jobs.job
-  where job.organisation_id = organisations.organisation_id and not isempty(job.waiting)
-  order by job.submitted_at, job.id
-  limit %(limit)s
-) as oldest
-
--- name: waiting_terms
+-- The next part of all waiting jobs. What changes while they are read leaves a change behind.
+-- name: waiting_jobs
 select
-  job.id, job.organisation_id, job.units, job.cpus, job.memory_bytes, job.tasks, job.time_seconds, job.grace_seconds,
-  job.retry, quote.currency, quote.offers
+  id, organisation_id, units, cpus, memory_bytes, time_seconds, grace_seconds, retry, terms,
+  waiting::text as waiting, submitted_at
 from jobs.job
-join quotes.quote on quote.id = job.quote_id
-where job.id = any(%(ids)s)
+where not isempty(waiting)
+  and (organisation_id, submitted_at, id)
+    > (%(organisation_id)s::uuid, %(submitted_at)s::timestamptz, %(id)s::uuid)
+order by organisation_id, submitted_at, id
+limit %(limit)s
+
+-- name: forget_changes
+delete from jobs.queue_change
+
+-- Jobs whose waiting tasks changed, and those asked for, as they are now. A change that commits
+-- later stays for the next look. The fence is checked in the snapshot that the changes are seen in:
+-- whoever takes over after it reads all jobs after it.
+-- name: changed_jobs
+with gone as (
+  delete from jobs.queue_change
+  where number in (select number from jobs.queue_change order by number limit %(limit)s)
+    and exists (select from jobs.dispatcher where fence = %(fence)s)
+  returning job_id
+)
+select
+  job.id, job.organisation_id, job.units, job.cpus, job.memory_bytes, job.time_seconds,
+  job.grace_seconds, job.retry, job.terms, job.waiting::text as waiting, job.submitted_at,
+  (select count(*) from gone) as changes
+from (select job_id from gone union select unnest(%(ids)s::uuid [])) as told
+join jobs.job on job.id = told.job_id
+
+-- name: terms_by_digest
+select digest, terms from jobs.terms where digest = any(%(digests)s)
 
 -- name: pools_busy
 select

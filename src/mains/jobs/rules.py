@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 from uuid import UUID
 
@@ -180,6 +181,15 @@ def spans(tasks: Iterable[int]) -> Spans:
 def multirange(ranges: Spans) -> str:
     """Write ranges as a Postgres int4multirange."""
     return "{" + ",".join(f"[{first},{last + 1})" for first, last in ranges) + "}"
+
+
+@lru_cache(maxsize=4_096)
+def spans_of(multirange: str) -> Spans:
+    """Read a Postgres int4multirange, such as {[0,3),[5,6)}; most jobs wait for {[0,1)}."""
+    if multirange == "{}":
+        return ()
+    pairs = [part.strip("{[)}").split(",") for part in multirange.split("),[")]
+    return tuple((int(first), int(end) - 1) for first, end in pairs)
 
 
 def used_lately(hours: Mapping[UUID, int], committed: Mapping[UUID, int]) -> dict[UUID, int]:

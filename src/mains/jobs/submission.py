@@ -21,6 +21,7 @@ from mains.errors import (
 )
 from mains.ids import new_id
 from mains.jobs.secrets import SecretBox
+from mains.jobs.terms import stored_terms, terms_digest
 from mains.ledger import service as ledger
 from mains.ledger.rules import Mode
 from mains.ledger.values import HoldAnswer, HoldOutcome, HoldRequest, Leg
@@ -108,7 +109,9 @@ async def bind(tx: Transaction, batch: Batch, *, terms: Terms, last: bool, now: 
     await quotes.store(tx, fresh)
     deadline = now + terms.queue_deadline
     rows = [_row(batch.submissions[i], batch.bound[i], batch.box, deadline, now) for i in placed]
-    await tx.execute(QUERIES["insert_jobs"], {"rows": jsonb(rows)})
+    stored = {row["terms"]: row.pop("offers") for row in rows}
+    documents = [{"digest": digest, "terms": offers} for digest, offers in stored.items()]
+    await tx.execute(QUERIES["insert_jobs"], {"rows": jsonb(rows), "terms": jsonb(documents)})
 
 
 async def _answer_known(tx: Transaction, batch: Batch) -> None:
@@ -322,6 +325,7 @@ def _row(
     submission: Submission, quote: Quote, box: SecretBox, deadline: datetime, now: datetime
 ) -> dict[str, Any]:
     spec = quote.spec
+    offers = stored_terms(quote.offers, quote.currency)
     return {
         "id": submission.request.id,
         "organisation_id": submission.organisation_id,
@@ -341,6 +345,8 @@ def _row(
         "grace_seconds": spec.grace_seconds,
         "retry": spec.retry,
         "attempts_max": spec.attempts_max,
+        "terms": "\\x" + terms_digest(offers).hex(),
+        "offers": offers,
         "waiting": f"{{[0,{spec.tasks})}}",
         "submitted_at": now,
         "queue_deadline": deadline,

@@ -8,9 +8,11 @@ from uuid import UUID
 from mains.db import Queries, Transaction
 from mains.errors import NotFound, RequestInvalid
 from mains.ids import SHORT_LENGTH, uuid_or_none
-from mains.jobs.dispatch import pools, terms_of
-from mains.jobs.placement import Capacity, Pool, Term
+from mains.jobs.dispatch import pools
+from mains.jobs.placement import Pool
+from mains.jobs.queue import Capacity, Term
 from mains.jobs.rules import FINAL, JobState
+from mains.jobs.terms import terms_of
 from mains.parties.rules import Caller
 from mains.quotes.rules import Load, refuse
 from mains.quotes.service import need_of

@@ -1,5 +1,6 @@
 """How a quote is made: pure, so that placement, pages and simulation reason alike."""
 
+import heapq
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +17,12 @@ from mains.units import UnitMilliseconds, cost_micros, decimal_string
 ROUNDING_MICROS_PER_CHUNK: Final = 1
 """Shares round once per attempt: the chunks of an array after the first may cost this much more."""
 
+
+OFFERS_MAX: Final = 32
+"""How many pools a quote is for, the best: in a city of thousands, more than a job will need."""
+
+_RANDOM_BITS: Final = 2**62 - 1
+"""The part of an id that says nothing of when it was made."""
 
 NO_VOUCHER: Final = "no_voucher"
 
@@ -240,7 +247,7 @@ def _plan(
             affordable.append(each)
     if not affordable:
         return _nothing(priced, own, voucher, refusals)
-    affordable.sort(key=rank)
+    affordable = cheapest(affordable, party.id)
     return QuotePlan(
         currency=own.currency,
         own=own,
@@ -251,6 +258,20 @@ def _plan(
         public_micros=max(each.public_micros for each in affordable),
         refusals=tuple(refusals),
     )
+
+
+def cheapest(priced: Iterable[Priced], party_id: UUID) -> list[Priced]:
+    """Return the OFFERS_MAX best offers in their order.
+
+    Where more pools than that cost the same, each organisation has its own choice of them: all
+    would else be promised the same few, and wait there while the others stand idle.
+    """
+
+    def choice(each: Priced) -> tuple[int, int, int]:
+        distance = (each.offer.pool_id.int ^ party_id.int) & _RANDOM_BITS
+        return (*rank(each)[:2], distance)
+
+    return sorted(heapq.nsmallest(OFFERS_MAX, priced, key=choice), key=rank)
 
 
 def rank(priced: Priced) -> tuple[int, int, str, str]:
