@@ -166,26 +166,34 @@ def test_equal_prices_are_ordered_by_start_and_then_by_name() -> None:
     ]
 
 
-def test_a_quote_is_for_the_best_pools_and_each_organisation_has_its_own_choice_of_equals() -> None:
-    dear = [an_offer(number, price=2 * WHOLE) for number in range(100, 120)]
-    cheap = [an_offer(number) for number in range(10)]
-    equal = [an_offer(number, price=3 * WHOLE) for number in range(200, 300)]
+def test_a_quote_is_for_the_best_pools_and_some_of_the_others_chosen_by_need_and_party() -> None:
+    most = rules.BEST_MAX + rules.SPREAD_MAX
+    offers = [
+        an_offer(
+            number, price=WHOLE + number, pool_id=UUID(int=number * 0x9E3779B97F4A7C15 % 2**62)
+        )
+        for number in range(400)
+    ]
 
-    def offered(party: int, offers: Sequence[Offer]) -> list[int]:
+    def chosen(need: Need, party: int, among: Sequence[Offer] = offers) -> list[str]:
         priced = [
-            rules.Priced(each, 1, 1, None, 0, each.price_micros_per_unit_hour, 0) for each in offers
+            rules.Priced(each, 1, 1, None, 0, each.price_micros_per_unit_hour, 0) for each in among
         ]
-        best = rules.cheapest(priced, UUID(int=party))
-        return [each.offer.pool_id.int - 100 for each in best]
+        return [each.offer.site for each in rules.offered(priced, need, UUID(int=party))]
 
-    assert offered(1, [*dear, *cheap]) == [*range(10), *range(100, 120)]
-    one, other = offered(1, [*equal, *dear]), offered(2**6, [*equal, *dear])
-    assert one[:20] == other[:20] == list(range(100, 120))
-    assert len(one) == len(other) == rules.OFFERS_MAX
-    assert one != other
-    plan = taken(quoted(a_need(), [*cheap, *dear, *equal]))
-    assert len(plan.priced) == rules.OFFERS_MAX
-    assert plan.ceiling_micros == max(each.cost_micros for each in plan.priced) == 3 * WHOLE
+    first = chosen(a_need(), 1)
+    assert len(first) == most
+    assert first[: rules.BEST_MAX] == [f"site-{number}" for number in range(rules.BEST_MAX)]
+    assert first == chosen(a_need(), 1 + rules.CHOICES)
+    assert first == sorted(first, key=lambda site: int(site.removeprefix("site-")))
+    used = {site for hours in range(1, 60) for site in chosen(a_need(seconds_per_task=hours), 1)}
+    assert len(used) > 300
+    used = {site for party in range(rules.CHOICES) for site in chosen(a_need(), party)}
+    assert len(used) > 150
+    assert len(chosen(a_need(), 1, offers[:most])) == most
+    plan = taken(quoted(a_need(), offers))
+    assert len(plan.priced) == most
+    assert plan.ceiling_micros == max(each.cost_micros for each in plan.priced)
 
 
 def test_a_voucher_pays_its_rate_and_the_buyer_the_rest_and_the_rounding_of_every_chunk() -> None:

@@ -14,19 +14,12 @@ from mains.jobs.queue import Term, Terms
 
 QUERIES = Queries.load(__package__, "queries.sql")
 
-_KEPT: Final = (
-    "pool_id",
-    "tariff_id",
-    "price_micros",
-    "task_micros",
-    "own_micros",
-    "rates_bps",
-)
+_KEPT: Final = ("pool_id", "tariff_id", "price_micros", "task_micros", "own_micros", "rates_bps")
 
 
 def stored_terms(offers: Sequence[Mapping[str, Any]], currency: str) -> dict[str, Any]:
     """Return of a quote's offers what is stored for placement."""
-    return {"currency": currency, "offers": [{key: each[key] for key in _KEPT} for each in offers]}
+    return {"currency": currency, "offers": [[each[key] for key in _KEPT] for each in offers]}
 
 
 def terms_digest(terms: Mapping[str, Any]) -> bytes:
@@ -36,7 +29,8 @@ def terms_digest(terms: Mapping[str, Any]) -> bytes:
 
 def terms_of(offers: Sequence[Mapping[str, Any]], currency: str) -> tuple[Term, ...]:
     """Return the offers of a quote as placement needs them."""
-    return tuple(_term(offer, currency, {}) for offer in offers)
+    ids: dict[str, UUID] = {}
+    return tuple(_term([offer[key] for key in _KEPT], currency, ids) for offer in offers)
 
 
 @dataclass(slots=True)
@@ -63,15 +57,17 @@ class KnownTerms:
         return found
 
 
-def _term(offer: Mapping[str, Any], currency: str, ids: dict[str, UUID]) -> Term:
+def _term(offer: Sequence[Any], currency: str, ids: dict[str, UUID]) -> Term:
+    pool_id, tariff_id, price, task_micros, own_micros, rates_bps = offer
     return Term(
-        pool_id=_id(offer["pool_id"], ids),
-        tariff_id=_id(offer["tariff_id"], ids),
-        price_micros_per_unit_hour=offer["price_micros"],
+        pool_id=_id(pool_id, ids),
+        tariff_id=_id(tariff_id, ids),
+        price_micros_per_unit_hour=price,
         currency=currency,
-        task_micros=offer["task_micros"],
-        own_micros=offer["own_micros"],
-        rates_bps=tuple(offer["rates_bps"]),
+        task_micros=task_micros,
+        # Most pay all of it themselves: one object for both.
+        own_micros=task_micros if own_micros == task_micros else own_micros,
+        rates_bps=tuple(rates_bps),
     )
 
 

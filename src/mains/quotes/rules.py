@@ -1,5 +1,6 @@
 """How a quote is made: pure, so that placement, pages and simulation reason alike."""
 
+import hashlib
 import heapq
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,8 +19,13 @@ ROUNDING_MICROS_PER_CHUNK: Final = 1
 """Shares round once per attempt: the chunks of an array after the first may cost this much more."""
 
 
-OFFERS_MAX: Final = 32
-"""How many pools a quote is for, the best: in a city of thousands, more than a job will need."""
+BEST_MAX: Final = 8
+SPREAD_MAX: Final = 16
+"""A quote is for the best offers and for some of the others: in a city of thousands of pools that
+is more than a job will need, and a million waiting jobs can be kept with their terms."""
+
+CHOICES: Final = 16
+"""In how many ways equal needs choose among the others: equal terms are stored once."""
 
 _RANDOM_BITS: Final = 2**62 - 1
 """The part of an id that says nothing of when it was made."""
@@ -247,7 +253,7 @@ def _plan(
             affordable.append(each)
     if not affordable:
         return _nothing(priced, own, voucher, refusals)
-    affordable = cheapest(affordable, party.id)
+    affordable = offered(affordable, need, party.id)
     return QuotePlan(
         currency=own.currency,
         own=own,
@@ -260,18 +266,22 @@ def _plan(
     )
 
 
-def cheapest(priced: Iterable[Priced], party_id: UUID) -> list[Priced]:
-    """Return the OFFERS_MAX best offers in their order.
+def offered(priced: Iterable[Priced], need: Need, party_id: UUID) -> list[Priced]:
+    """Return the offers that a quote is for, best first: all of them where they are few.
 
-    Where more pools than that cost the same, each organisation has its own choice of them: all
-    would else be promised the same few, and wait there while the others stand idle.
+    The best ones alone would be the same few for everybody, who would wait there while all others
+    stand idle. The rest is chosen differently for each need and each sixteenth of the parties.
     """
-
-    def choice(each: Priced) -> tuple[int, int, int]:
-        distance = (each.offer.pool_id.int ^ party_id.int) & _RANDOM_BITS
-        return (*rank(each)[:2], distance)
-
-    return sorted(heapq.nsmallest(OFFERS_MAX, priced, key=choice), key=rank)
+    ordered = sorted(priced, key=rank)
+    chosen = f"{party_id.int % CHOICES} {need.units} {need.cpus} {need.memory_bytes}"
+    chosen += f" {need.seconds_per_task}"
+    mark = int.from_bytes(hashlib.blake2b(chosen.encode(), digest_size=8).digest(), "big")
+    others = heapq.nsmallest(
+        SPREAD_MAX,
+        ordered[BEST_MAX:],
+        key=lambda each: (each.offer.pool_id.int ^ mark) & _RANDOM_BITS,
+    )
+    return sorted([*ordered[:BEST_MAX], *others], key=rank)
 
 
 def rank(priced: Priced) -> tuple[int, int, str, str]:

@@ -12,7 +12,15 @@ create table jobs.terms (
 alter table jobs.job add column terms bytea;
 
 with quoted as (
-  select job.id, jsonb_build_object('currency', quote.currency, 'offers', quote.offers) as terms
+  select
+    job.id,
+    jsonb_build_object('currency', quote.currency, 'offers', (
+      select jsonb_agg(jsonb_build_array(
+        offer -> 'pool_id', offer -> 'tariff_id', offer -> 'price_micros',
+        offer -> 'task_micros', offer -> 'own_micros', offer -> 'rates_bps'
+      ) order by position)
+      from jsonb_array_elements(quote.offers) with ordinality as offers (offer, position)
+    )) as terms
   from jobs.job
   join quotes.quote on quote.id = job.quote_id
   where job.ended_at is null
