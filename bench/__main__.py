@@ -4,7 +4,7 @@ import importlib
 import sys
 from typing import Final
 
-ALL: Final = ("start", "quotes", "ledger", "jobs", "reports")
+ALL: Final = ("start", "quotes", "ledger", "jobs", "placement", "reports")
 
 
 def main() -> None:

@@ -204,7 +204,7 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
         )
         for number in range(draw(st.integers(1, 4)))
     ]
-    pools = [replace(p, free=units(draw(st.integers(-1, p.total.units)))) for p in pools]
+    pools = [p._replace(free=units(draw(st.integers(-1, p.total.units)))) for p in pools]
     known = [*pools, a_pool(9)]
     waiting = [draw(_jobs(number, known)) for number in range(draw(st.integers(0, 12)))]
     used = {UUID(int=n): draw(st.integers(0, 400_000)) for n in range(1, 4)}
@@ -368,7 +368,7 @@ def crowds(draw: st.DrawFn) -> Snapshot:
         )
         for number in range(draw(st.integers(1, 6)))
     ]
-    pools = [replace(p, free=units(draw(st.integers(-1, p.total.units)))) for p in pools]
+    pools = [p._replace(free=units(draw(st.integers(-1, p.total.units)))) for p in pools]
     models = [draw(_jobs(number, [*pools, a_pool(9)])) for number in range(4)]
     waiting = [
         Waiting(

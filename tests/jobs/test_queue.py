@@ -42,11 +42,11 @@ def test_a_pool_is_wanted_for_as_long_as_terms_of_a_waiting_job_name_it() -> Non
     queue = Queue()
     for number, kind in enumerate(KINDS):
         queue.put(UUID(int=number), kind, ((0, 0),), NOW)
-    assert set(queue.wanted) == {UUID(int=1), UUID(int=2), UUID(int=3)}
+    assert set(queue.wanted) == {1, 2, 3}
     for number, kind in enumerate(KINDS):
         if kind.terms is HERE:
             queue.drop(UUID(int=number))
-    assert set(queue.wanted) == {UUID(int=2), UUID(int=3)}
+    assert set(queue.wanted) == {2, 3}
     for number in range(len(KINDS)):
         queue.drop(UUID(int=number))
     assert not queue.wanted
@@ -78,11 +78,11 @@ def test_the_queue_is_what_a_plain_table_would_be(told: list[tuple[int, Spans]])
     for organisation, lines in queue.organisations.items():
         for kind, line in lines.items():
             jobs = list(line.waiting())
+            assert line.oldest is jobs[0]
             assert len(jobs) == len(line) > 0
             assert [job.age_order for job in jobs] == sorted(job.age_order for job in jobs)
             assert all(job.kind is line.kind and job.kind == kind for job in jobs)
             assert kind.organisation_id == organisation
             found |= {job.job_id.int: job.spans for job in jobs}
     assert found == table
-    wanted = {pool for job in queue for pool in job.kind.terms.pool_ids}
-    assert set(queue.wanted) == wanted
+    assert set(queue.wanted) == {pool for job in queue for pool in job.kind.terms.pools}

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
+import orjson
 from psycopg.types.range import Range
 
 from mains.jobs.dispatch import QUERIES
@@ -336,20 +337,23 @@ def _waiting(job: Row) -> Row:
 
 @answers(QUERIES, "terms_by_digest")
 def terms_by_digest(store: Store, asked: Asked) -> list[Row]:
-    return [store.terms[key] for key in asked["digests"] if key in store.terms]
+    known = [store.terms[key] for key in asked["digests"] if key in store.terms]
+    return [{**row, "terms": orjson.dumps(row["terms"])} for row in known]
 
 
-@answers(QUERIES, "pools_busy")
-def pools_busy(store: Store, _asked: Asked) -> list[Row]:
-    busy: dict[UUID, Row] = {}
-    for row in live(store):
-        pool = busy.setdefault(
-            row["pool_id"],
-            {"pool_id": row["pool_id"], "units": 0, "cpus": 0, "memory_bytes": 0},
-        )
+@answers(QUERIES, "pools_free")
+def pools_free(store: Store, _asked: Asked) -> list[Row]:
+    rows = []
+    for pool in store.pools.values():
+        if pool["reported_units"] is None:
+            continue
+        busy = [row for row in live(store) if row["pool_id"] == pool["id"]]
+        found = {key: pool[key] for key in ("id", "site_id", "name", "trusted", "isolation")}
         for name in ("units", "cpus", "memory_bytes"):
-            pool[name] += row[name]
-    return list(busy.values())
+            found[name] = min(pool[name], pool[f"reported_{name}"])
+            found[f"busy_{name}"] = sum(row[name] for row in busy)
+        rows.append(found)
+    return rows
 
 
 def _sums(pairs: Iterable[tuple[UUID, int]]) -> list[Row]:

@@ -20,7 +20,9 @@ from mains.ledger import service as ledger
 from mains.ledger.rules import Mode, split
 from mains.ledger.values import AccountKind, DrawOutcome, DrawRequest
 from mains.settings import Settings
+from mains.sites import rules as site_rules
 from mains.sites import service as sites
+from mains.sites.rules import Site
 
 QUERIES = Queries.load(__package__, "queries.sql")
 
@@ -244,29 +246,33 @@ class Dispatcher:
 
 async def pools(tx: Transaction, *, now: datetime) -> list[Pool]:
     """Return the pools that take work now, with what each has free."""
-    rows = await tx.execute(QUERIES["pools_busy"])
-    busy = {
-        row["pool_id"]: Capacity(row["units"], row["cpus"], row["memory_bytes"])
-        for row in await rows.fetchall()
+    ready = {
+        site.id: site
+        for site in await sites.sites(tx)
+        if site_rules.condition(site, now=now) == "ready"
     }
-    found = []
-    for offer in await sites.offers(tx, now=now):
-        total = Capacity(offer.units, offer.cpus, offer.memory_bytes)
-        used = busy.get(offer.pool_id)
-        if offer.live:
-            free = total if used is None else total.minus(used)
-            found.append(
-                Pool(
-                    pool_id=offer.pool_id,
-                    site_id=offer.site_id,
-                    site=offer.site,
-                    name=offer.pool,
-                    total=total,
-                    free=free,
-                    trusted_organisation_id=offer.trusted_organisation_id,
-                )
-            )
-    return found
+    rows = await tx.execute(QUERIES["pools_free"])
+    return [
+        _pool(ready[row["site_id"]], row)
+        for row in await rows.fetchall()
+        if row["site_id"] in ready
+    ]
+
+
+def _pool(site: Site, row: Mapping[str, Any]) -> Pool:
+    total = Capacity(row["units"], row["cpus"], row["memory_bytes"])
+    busy = Capacity(row["busy_units"], row["busy_cpus"], row["busy_memory_bytes"])
+    return Pool(
+        pool_id=row["id"],
+        site_id=site.id,
+        site=site.name,
+        name=row["name"],
+        total=total,
+        free=total.minus(busy),
+        trusted_organisation_id=site_rules.trusted_organisation(
+            site, trusted=row["trusted"], isolation=row["isolation"]
+        ),
+    )
 
 
 async def _used(tx: Transaction, *, now: datetime) -> dict[UUID, int]:

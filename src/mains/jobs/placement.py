@@ -4,7 +4,7 @@ import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from mains.jobs.queue import Capacity, Kind, Line, Queue, Term, Waiting
@@ -17,8 +17,7 @@ STARVING_AFTER: Final = timedelta(minutes=10)
 """A job that has waited this long keeps the pool it wants from being filled by later ones."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pool:
+class Pool(NamedTuple):
     """A pool that may take work now: reachable, not draining."""
 
     pool_id: UUID
@@ -80,32 +79,33 @@ def plan(snapshot: Snapshot, *, now: datetime, assignments_max: int) -> list[Ass
         front = fronts.get(organisation)
         if front is None:
             lines = snapshot.queue.organisations[organisation].values()
-            front = fronts[organisation] = _front(lines, market)
-        if not front:
-            continue
-        head = front[0][-1]
-        assignment = market.assign(head)
+            front = fronts[organisation] = market.front(lines)
+        assignment = None
+        while front and assignment is None and not market.all_kept:
+            head = front[0][-1]
+            assignment = market.assign(head)
+            served = assignment is not None
+            if (served and head.spans) or ((served or market.keep(head)) and head.step()):
+                heapq.heapreplace(front, (*head.job.age_order, head))
+            else:
+                heapq.heappop(front)
         if assignment is not None:
             chosen.append(assignment)
-            used += head.kind.need.units * head.kind.seconds_per_task * 1000 * assignment.tasks
-            goes_on = bool(head.spans) or head.step()
-        else:
-            goes_on = market.keep(head) and head.step()
-        if goes_on:
-            heapq.heapreplace(front, (*head.job.age_order, head))
-        else:
-            heapq.heappop(front)
-        heapq.heappush(turns, (used, organisation))
+            kind = assignment.kind
+            used += kind.need.units * kind.seconds_per_task * 1000 * assignment.tasks
+        if front:
+            heapq.heappush(turns, (used, organisation))
     return chosen
 
 
 class _Head:
     """The oldest job of a line that was not planned yet; its spans shrink as chunks are cut off."""
 
-    __slots__ = ("_rest", "chunk", "job", "kind", "spans")
+    __slots__ = ("_rest", "chunk", "job", "kind", "shape", "spans")
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: Line, shape: "_Shape") -> None:
         self.kind = line.kind
+        self.shape = shape
         self._rest: Iterator[Waiting] = line.waiting()
         self.step()
 
@@ -131,45 +131,51 @@ class _Market:
     """The pools while they are being filled. What is free only shrinks, what is kept only grows."""
 
     def __init__(self, snapshot: Snapshot, *, starving_since: datetime) -> None:
-        self.pools = {pool.pool_id: pool for pool in snapshot.pools}
-        self.free = {pool.pool_id: pool.free for pool in snapshot.pools}
+        self._pools = {pool.pool_id.int: pool for pool in snapshot.pools}
+        self._free = {number: pool.free for number, pool in self._pools.items()}
         """What may still be given; without the pools that are kept."""
 
-        self._room = {pool_id for pool_id, free in self.free.items() if free.units > 0}
+        self._room_by_units: dict[int, set[int]] = {}
+        """Pools that had so many free units when they were first asked for: no fewer than have."""
+
         self._trusted = frozenset(
-            pool_id
-            for pool_id, pool in self.pools.items()
+            number
+            for number, pool in self._pools.items()
             if pool.trusted_organisation_id is not None
         )
         self._full: set[_Shape] = set()
-        self._hopeless: set[_Shape] = set()
-        """Full shapes of which every pool that could ever run them is kept by somebody."""
+        self._to_keep: dict[_Shape, Iterator[Term]] = {}
+        """For each shape the pools that its starving jobs have not asked for yet."""
 
         self._starving_since = starving_since
-        self._wanted = sum(pool_id in self.pools for pool_id in snapshot.queue.wanted)
+        self._wanted = sum(number in self._pools for number in snapshot.queue.wanted)
 
     @property
     def all_kept(self) -> bool:
         """Whether nothing more can be placed: each pool that is wanted is kept for somebody."""
-        return len(self.pools) - len(self.free) >= self._wanted
+        return len(self._pools) - len(self._free) >= self._wanted
 
-    def may_serve(self, job: Waiting) -> bool:
-        """Return False when a job can neither be placed any more nor keep a pool."""
-        shape = self._shape(job.kind)
-        if shape not in self._full and job.kind.terms.pool_ids.isdisjoint(self._room):
-            self._full.add(shape)
-        return shape not in self._full or (self._starves(job) and shape not in self._hopeless)
+    def front(self, lines: Iterable[Line]) -> _Front:
+        """Return the lines that may get something, or whose jobs may keep a pool."""
+        heads = [
+            _Head(line, self._shape(line.kind))
+            for line in lines
+            if self._starves(line.oldest) or self._may_fit(line.kind)
+        ]
+        front = [(*head.job.age_order, head) for head in heads]
+        heapq.heapify(front)
+        return front
 
     def assign(self, head: _Head) -> Assignment | None:
         """Cut a chunk off a job for the cheapest pool that has room for a task of it."""
-        kind = head.kind
-        shape = self._shape(kind)
-        fitting = [] if shape in self._full else list(self._fitting(kind))
-        if not fitting:
-            self._full.add(shape)
+        if head.shape in self._full:
             return None
-        term = min(fitting, key=lambda term: (term.own_micros, *_names(self.pools[term.pool_id])))
-        self._take(term.pool_id, kind.need)
+        fitting = self._fitting(head.kind)
+        if not fitting:
+            self._full.add(head.shape)
+            return None
+        *_, term = min(fitting, key=lambda each: each[:3])
+        self._free[term.pool_id.int] = self._free[term.pool_id.int].minus(head.kind.need)
         if not head.chunk:
             head.chunk = self._chunk_tasks(head)
         first, last = head.spans[0]
@@ -178,50 +184,66 @@ class _Market:
             head.spans.pop(0)
         else:
             head.spans[0] = (end + 1, last)
-        site_id = self.pools[term.pool_id].site_id
-        return Assignment(head.job.job_id, kind, term.pool_id, site_id, term, first, end)
+        site_id = self._pools[term.pool_id.int].site_id
+        return Assignment(head.job.job_id, head.kind, term.pool_id, site_id, term, first, end)
 
     def keep(self, head: _Head) -> bool:
         """Keep the first pool that could ever run a starving job, and that nobody else waits for.
 
         Returns whether one was kept: if not, no later job of the line would find one either.
         """
-        shape = self._shape(head.kind)
-        if not self._starves(head.job) or shape in self._hopeless:
+        if not self._starves(head.job):
             return False
-        for term in head.kind.terms.offers:
-            if term.pool_id in self.free and self._could_run(term.pool_id, head.kind):
-                del self.free[term.pool_id]
-                self._room.discard(term.pool_id)
+        if head.shape not in self._to_keep:
+            self._to_keep[head.shape] = iter(head.kind.terms.offers)
+        for term in self._to_keep[head.shape]:
+            number = term.pool_id.int
+            if number in self._free and self._could_run(number, head.kind):
+                del self._free[number]
                 return True
-        self._hopeless.add(shape)
         return False
 
-    def _fitting(self, kind: Kind) -> Iterator[Term]:
-        for term in kind.terms.offers:
-            free = self.free.get(term.pool_id)
-            if free is None or not free.holds(kind.need):
-                continue
-            if self.pools[term.pool_id].admits(kind.organisation_id):
-                yield term
+    def _may_fit(self, kind: Kind) -> bool:
+        return not kind.terms.pools.isdisjoint(self._room(kind.need.units))
 
-    def _take(self, pool_id: UUID, need: Capacity) -> None:
-        left = self.free[pool_id] = self.free[pool_id].minus(need)
-        if left.units <= 0:
-            self._room.discard(pool_id)
+    def _room(self, units: int) -> set[int]:
+        found = self._room_by_units.get(units)
+        if found is None:
+            found = {number for number, free in self._free.items() if free.units >= units}
+            self._room_by_units[units] = found
+        return found
+
+    def _fitting(self, kind: Kind) -> list[tuple[int, str, str, Term]]:
+        """Return what fits as it is chosen by: least to pay, then by name."""
+        fitting = {
+            number
+            for number in kind.terms.pools & self._room(kind.need.units)
+            if (free := self._free.get(number)) is not None
+            and free.holds(kind.need)
+            and self._pools[number].admits(kind.organisation_id)
+        }
+        if not fitting:
+            return []
+        return [
+            (term.own_micros, pool.site, pool.name, term)
+            for term in kind.terms.offers
+            if term.pool_id.int in fitting and (pool := self._pools[term.pool_id.int])
+        ]
 
     def _chunk_tasks(self, head: _Head) -> int:
         """Cut an array so that every slot that could ever run it gets its share of chunks."""
+        if head.job.tasks == 1:
+            return 1
         slots = sum(
             pool.total.times(head.kind.need)
             for term in head.kind.terms.offers
-            if (pool := self.pools.get(term.pool_id)) is not None
+            if (pool := self._pools.get(term.pool_id.int)) is not None
             and pool.admits(head.kind.organisation_id)
         )
         return max(1, min(CHUNK_TASKS_MAX, -(-head.job.tasks // max(1, slots * WAVES_PER_SLOT))))
 
-    def _could_run(self, pool_id: UUID, kind: Kind) -> bool:
-        pool = self.pools[pool_id]
+    def _could_run(self, number: int, kind: Kind) -> bool:
+        pool = self._pools[number]
         return pool.total.holds(kind.need) and pool.admits(kind.organisation_id)
 
     def _starves(self, job: Waiting) -> bool:
@@ -229,17 +251,6 @@ class _Market:
 
     def _shape(self, kind: Kind) -> _Shape:
         """Only pools that admit one organisation alone make whose a job is a part of its shape."""
-        if kind.terms.pool_ids.isdisjoint(self._trusted):
+        if kind.terms.pools.isdisjoint(self._trusted):
             return kind.need, kind.terms
         return kind.need, kind.terms, kind.organisation_id
-
-
-def _front(lines: Iterable[Line], market: _Market) -> _Front:
-    heads = [_Head(line) for line in lines]
-    front = [(*head.job.age_order, head) for head in heads if market.may_serve(head.job)]
-    heapq.heapify(front)
-    return front
-
-
-def _names(pool: Pool) -> tuple[str, str]:
-    return pool.site, pool.name

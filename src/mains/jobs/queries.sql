@@ -366,15 +366,26 @@ from (select job_id from gone union select unnest(%(ids)s::uuid [])) as told
 join jobs.job on job.id = told.job_id
 
 -- name: terms_by_digest
-select digest, terms from jobs.terms where digest = any(%(digests)s)
+select digest, terms::text as terms from jobs.terms where digest = any(%(digests)s)
 
--- name: pools_busy
+-- Pools that their agents have reported, at the smaller of what was declared and what was found.
+-- name: pools_free
 select
-  pool_id, sum(units)::bigint as units, sum(cpus)::bigint as cpus,
-  sum(memory_bytes)::bigint as memory_bytes
-from jobs.attempt
-where ended_at is null
-group by pool_id
+  pool.id, pool.site_id, pool.name, pool.trusted, pool.isolation,
+  least(pool.units, pool.reported_units) as units, least(pool.cpus, pool.reported_cpus) as cpus,
+  least(pool.memory_bytes, pool.reported_memory_bytes) as memory_bytes,
+  coalesce(busy.units, 0) as busy_units, coalesce(busy.cpus, 0) as busy_cpus,
+  coalesce(busy.memory_bytes, 0) as busy_memory_bytes
+from sites.pool
+left join (
+  select
+    pool_id, sum(units)::bigint as units, sum(cpus)::bigint as cpus,
+    sum(memory_bytes)::bigint as memory_bytes
+  from jobs.attempt
+  where ended_at is null
+  group by pool_id
+) as busy on busy.pool_id = pool.id
+where pool.reported_units is not null
 
 -- name: used_lately
 select organisation_id, sum(unit_milliseconds)::bigint as unit_milliseconds

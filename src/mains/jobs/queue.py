@@ -58,11 +58,12 @@ class Terms:
     """The pools of a quote, best first: one object for all jobs that were promised the same."""
 
     offers: tuple[Term, ...]
-    pool_ids: frozenset[UUID]
+    pools: frozenset[int]
+    """Their pools' ids as numbers, which are quick to look up."""
 
     @classmethod
     def of(cls, offers: Sequence[Term]) -> "Terms":
-        return cls(tuple(offers), frozenset(term.pool_id for term in offers))
+        return cls(tuple(offers), frozenset(term.pool_id.int for term in offers))
 
 
 class Kind(NamedTuple):
@@ -122,6 +123,7 @@ class Line:
             return
         insort(self._jobs, job, key=lambda each: each.age_order)
         self._first = 0
+        self._pass_those_who_left()
 
     def note_left(self) -> None:
         """Count one that has left; costs little per call, however long the line is."""
@@ -129,8 +131,16 @@ class Line:
         if self._left * 2 > len(self._jobs):
             self._jobs = [job for job in self._jobs if job.spans]
             self._first = self._left = 0
+        self._pass_those_who_left()
+
+    def _pass_those_who_left(self) -> None:
         while self._first < len(self._jobs) and not self._jobs[self._first].spans:
             self._first += 1
+
+    @property
+    def oldest(self) -> Waiting:
+        """A line that nobody waits in is not kept."""
+        return self._jobs[self._first]
 
     def waiting(self) -> Iterator[Waiting]:
         """Give those who wait, oldest first; the line may not change meanwhile."""
@@ -145,8 +155,8 @@ class Queue:
 
     def __init__(self) -> None:
         self.organisations: dict[UUID, dict[Kind, Line]] = {}
-        self.wanted: dict[UUID, int] = {}
-        """How many different terms of waiting jobs name each pool."""
+        self.wanted: dict[int, int] = {}
+        """How many different terms of waiting jobs name each pool, by the number of its id."""
 
         self._jobs: dict[UUID, Waiting] = {}
         self._lines_of: dict[Terms, int] = {}
@@ -195,14 +205,14 @@ class Queue:
     def _want_more(self, terms: Terms) -> None:
         self._lines_of[terms] = self._lines_of.get(terms, 0) + 1
         if self._lines_of[terms] == 1:
-            for pool_id in terms.pool_ids:
-                self.wanted[pool_id] = self.wanted.get(pool_id, 0) + 1
+            for pool in terms.pools:
+                self.wanted[pool] = self.wanted.get(pool, 0) + 1
 
     def _want_less(self, terms: Terms) -> None:
         self._lines_of[terms] -= 1
         if not self._lines_of[terms]:
             del self._lines_of[terms]
-            for pool_id in terms.pool_ids:
-                self.wanted[pool_id] -= 1
-                if not self.wanted[pool_id]:
-                    del self.wanted[pool_id]
+            for pool in terms.pools:
+                self.wanted[pool] -= 1
+                if not self.wanted[pool]:
+                    del self.wanted[pool]

@@ -49,7 +49,7 @@ class KnownTerms:
         if missing:
             rows = await tx.execute(QUERIES["terms_by_digest"], {"digests": missing})
             for row in await rows.fetchall():
-                stored = row["terms"]
+                stored = orjson.loads(row["terms"])
                 terms = Terms.of(
                     [_term(offer, stored["currency"], self._ids) for offer in stored["offers"]]
                 )
