@@ -105,7 +105,9 @@ def next_epoch(store: Store, asked: Asked) -> list[Row]:
 def renew_lease(store: Store, asked: Asked) -> list[Row]:
     row = store.sites[asked["site_id"]]
     until, stands = asked["lease_until"], row["lease_until"]
-    if row["epoch"] == asked["epoch"] and (stands is None or stands <= until - asked["interval"]):
+    set_back = stands is not None and stands > until + (until - asked["now"])
+    due = stands is None or stands <= until - asked["interval"] or set_back
+    if row["epoch"] == asked["epoch"] and due:
         row = store.change(store.sites, asked["site_id"], last_seen=asked["now"], lease_until=until)
     return [{"epoch": row["epoch"], "lease_until": row["lease_until"]}]
 

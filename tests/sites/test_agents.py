@@ -224,6 +224,15 @@ async def test_a_lease_is_written_at_most_once_a_second(town: Town) -> None:
     assert later == town.clock.now() + LEASE
 
 
+async def test_a_lease_is_put_back_with_the_servers_clock(town: Town) -> None:
+    agent = await town.joined(await token_of(town))
+    before = await town.hear(agent, [])
+    town.clock.advance(-timedelta(seconds=10))
+    assert await town.hear(agent, []) == before, "a little back, as two servers may differ"
+    town.clock.advance(-timedelta(days=366))
+    assert await town.hear(agent, []) == town.clock.now() + LEASE
+
+
 async def test_a_fenced_agent_renews_no_lease(town: Town) -> None:
     agent = await town.joined(await token_of(town))
     now = town.clock.now()

@@ -126,6 +126,8 @@ SET epoch = epoch + 1, host = %(host)s, last_seen = %(now)s
 WHERE id = %(site_id)s
 RETURNING epoch;
 
+-- Where the server's clock was put back, the lease is too: it would count a site that dies as there
+-- until the clock had come that far again. What runs was promised in seconds, and those are over.
 -- name: renew_lease
 WITH renewed AS (
     UPDATE sites.site
@@ -133,7 +135,11 @@ WITH renewed AS (
     WHERE
         id = %(site_id)s
         AND epoch = %(epoch)s
-        AND (lease_until IS NULL OR lease_until <= %(lease_until)s - %(interval)s)
+        AND (
+            lease_until IS NULL
+            OR lease_until <= %(lease_until)s - %(interval)s
+            OR lease_until > %(lease_until)s + (%(lease_until)s - %(now)s)
+        )
     RETURNING lease_until
 )
 SELECT epoch, coalesce((SELECT lease_until FROM renewed), lease_until) AS lease_until
