@@ -136,6 +136,38 @@ async def test_a_quote_is_submitted_once_and_in_time(city: City) -> None:
     assert isinstance(await city.submit(None, quote_id=late.id), QuoteExpired)
 
 
+async def test_a_quote_over_a_voucher_does_not_outlive_a_clock_that_is_put_back(
+    city: City,
+) -> None:
+    await city.site("north")
+    own = await city.quote()
+    await city.voucher(whole=20)
+    paid = await city.quote()
+    assert isinstance(own, Quote) and isinstance(paid, Quote)
+    assert paid.voucher is not None
+    city.clock.advance(-timedelta(days=40))
+    assert isinstance(await city.submit(None, quote_id=paid.id), QuoteExpired)
+    await city.job(quote=own)
+
+
+async def test_no_time_of_a_job_is_before_what_it_follows(city: City) -> None:
+    site = await city.site("north")
+    job_id = await city.job()
+    await city.dispatch()
+    (order,) = await site.orders()
+    city.clock.advance(-timedelta(days=366))
+    await site.running(order, used_ms=500)
+    await site.end(order, used_ms=1_000)
+    receipt = await city.receipt(job_id)
+    assert receipt.submitted_at == receipt.settled_at
+    async with city.database.transaction() as tx:
+        rows = await tx.execute(
+            "select assigned_at <= started_at and started_at <= ended_at as fine from jobs.attempt"
+        )
+        assert await rows.fetchall() == [{"fine": True}]
+    assert (await city.settled(job_id)).charged.amount == "0.000278"
+
+
 async def test_a_batch_answers_per_job_when_the_money_ends_inside_it(city: City) -> None:
     await city.site("north", price="30")
     answers = await city.submit_all([(a_spec(), {}) for _ in range(5)])

@@ -96,12 +96,16 @@ from jobs.attempt
 where site_id = %(site_id)s and ended_at is null and id <> all(%(known)s)
   and state in ('staging', 'running', 'finishing')
 
+-- Clocks are put back, and a site's may be off: no time is before that of what came before it.
 -- name: advance_attempts
 update jobs.attempt
 set
   state = told.state,
   unit_milliseconds = greatest(attempt.unit_milliseconds, told.unit_milliseconds),
-  started_at = coalesce(attempt.started_at, case when told.state <> 'staging' then %(now)s end)
+  started_at = coalesce(
+    attempt.started_at,
+    case when told.state <> 'staging' then greatest(%(now)s, attempt.assigned_at) end
+  )
 from jsonb_to_recordset(%(rows)s::jsonb)
   as told (id uuid, state text, unit_milliseconds bigint)
 where attempt.id = told.id and attempt.ended_at is null
@@ -112,8 +116,11 @@ set
   state = told.state,
   reason = told.reason,
   unit_milliseconds = greatest(attempt.unit_milliseconds, told.unit_milliseconds),
-  started_at = coalesce(attempt.started_at, told.started_at),
-  ended_at = %(now)s
+  started_at = coalesce(
+    attempt.started_at,
+    case when told.started_at is not null then greatest(told.started_at, attempt.assigned_at) end
+  ),
+  ended_at = greatest(%(now)s, attempt.assigned_at, attempt.started_at, told.started_at)
 from jsonb_to_recordset(%(rows)s::jsonb)
   as told (id uuid, state text, reason text, unit_milliseconds bigint, started_at timestamptz)
 where attempt.id = told.id and attempt.ended_at is null
@@ -156,8 +163,16 @@ set
     job.started_at,
     (select min(attempt.started_at) from jobs.attempt where attempt.job_id = job.id)
   ),
-  ended_at = %(now)s,
-  settled_at = %(now)s
+  ended_at = greatest(
+    %(now)s,
+    job.submitted_at,
+    (select max(attempt.ended_at) from jobs.attempt where attempt.job_id = job.id)
+  ),
+  settled_at = greatest(
+    %(now)s,
+    job.submitted_at,
+    (select max(attempt.ended_at) from jobs.attempt where attempt.job_id = job.id)
+  )
 from jsonb_to_recordset(%(rows)s::jsonb) as told (id uuid, state text, reason text)
 where job.id = told.id and job.settled_at is null
 

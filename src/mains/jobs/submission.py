@@ -223,6 +223,9 @@ def _quote_problem(
         return NotFound(f"there is no quote {submission.request.quote_id}")
     if quote.valid_until <= now:
         return QuoteExpired(f"the quote was valid until {quote.valid_until:%Y-%m-%d %H:%M:%S %Z}")
+    if quote.voucher is not None and now < quote.created_at:
+        # Its cap may be that of a period that, by this clock, has not begun.
+        return QuoteExpired("the server's clock was put back since the quote was made")
     missing = sorted(set(quote.spec.secrets) - set(submission.request.secrets))
     if missing:
         return SpecInvalid(
