@@ -5,7 +5,7 @@ import socket
 import ssl
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +26,7 @@ from mains.settings import Settings
 from mains.wire import dsse
 from mains.wire.agent import RegisterRequest
 from mains.wire.trust import KnownContext
-from tests.agent.builders import CLOCK, Office, a_token, listening
+from tests.agent.builders import CLOCK, Office, Site, a_token, listening
 
 pytestmark = pytest.mark.anyio
 
@@ -266,6 +266,10 @@ async def test_an_agent_without_a_common_protocol_waits_and_its_runs_go_on(
         )
         first = office.order()
         await office.ended(first)
+        underway = office.order(
+            envs={"FAKE_SECONDS": "0.5", "FAKE_LOG": "said\n", "FAKE_OUTPUT": "made"}
+        )
+        await office.until(lambda: "running" in office.states.get(underway, ()))
         monkeypatch.setattr("mains.sites.rules.PROTOCOLS", (7, 8))
         before = len(office.requests)
         await asyncio.sleep(1.5)
@@ -273,6 +277,31 @@ async def test_an_agent_without_a_common_protocol_waits_and_its_runs_go_on(
         assert len(office.requests) == before
         monkeypatch.setattr("mains.sites.rules.PROTOCOLS", (2, 3))
         second = office.order()
-        await office.ended(second)
+        _, late = await office.ended(second, underway)
+        assert (str(late.state), late.reason, len(late.artefacts)) == ("succeeded", "", 1)
+        assert bytes(office.logs[underway, 0]) == b"said\n"
         stop.set()
         await agent
+
+
+async def test_contents_and_logs_wait_for_a_server_of_another_age(
+    office: Office, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A refusal would have an output given up that the same server takes a moment later."""
+    monkeypatch.setattr("mains.sites.rules.PROTOCOLS", (7, 8))
+    config, key = site.config, dsse.load(site.config.key_path)
+    digest = office.keep(b"made")
+    async with Server(config.url, key=key, clock=CLOCK, transport=site.transport) as server:
+        server.identify(site_id=config.site_id, epoch=1)
+        for step in (
+            lambda: server.upload(digest, lambda: _once(b"made"), size_bytes=4),
+            lambda: server.fetch(digest, tmp_path / "made"),
+            lambda: server.ship([]),
+        ):
+            with pytest.raises(ServerUnreachable, match="this server accepts 7 and 8") as away:
+                await step()
+            assert away.value.facts["effect"] == "none"
+
+
+async def _once(content: bytes) -> AsyncIterator[bytes]:
+    yield content

@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
+import httpx
 import pytest
 
 from mains.ids import new_id
 from mains.wire import dsse
+from mains.wire.agent import PROTOCOL, AttemptReport, RunState
+from mains.wire.parties import Role
 from tests.api.builders import Hall, Headers, Voice, sha256_of
 
 pytestmark = pytest.mark.anyio
@@ -97,6 +100,87 @@ async def test_an_agent_of_this_protocol_hears_which_certificates_to_trust(hall:
     for announced in (None, one, one + one, one):
         hall.wired.certificates = announced
         assert (await voice.sync()).certificates == announced
+
+
+async def test_a_newer_agent_is_told_what_to_speak_and_does_no_harm_until_it_does(
+    hall: Hall,
+) -> None:
+    """Keys and words of the day after tomorrow: an attempt, its meter and its money stay put."""
+    firm, voice = await hall.firm(), await hall.site()
+    job_id = await _submitted(hall, firm)
+    await hall.dispatch()
+    [order] = (await voice.sync()).starts
+    attempt: dict[str, Any] = {"attempt_id": str(order.attempt_id), "fence": order.fence}
+    await voice.sync(attempts=[AttemptReport(**attempt, state=RunState.RUNNING)])
+    before = await _told(hall, firm, job_id)
+    usage = {
+        **attempt,
+        "sequence": 9,
+        "unit_milliseconds": 60_000,
+        "measured_at": hall.town.clock.now().isoformat(),
+        "final": True,
+    }
+    newer = {
+        "protocol": PROTOCOL + 1,
+        "attempts": [{**attempt, "state": "hibernated", "frozen_bytes": 7}],
+        "usage": [{**usage, "carbon_grams": 3}],
+        "moods": ["sunny"],
+    }
+
+    for said, status, code in (
+        (newer, 426, "protocol_unsupported"),
+        # One that says that it speaks ours, and does not, is refused as a whole too.
+        ({**newer, "protocol": PROTOCOL}, 422, "request_invalid"),
+        ({"attempts": newer["attempts"], "usage": [usage]}, 422, "request_invalid"),
+    ):
+        refused = await _say(voice, "/sync", said)
+        assert (refused.status_code, refused.json()["code"]) == (status, code), refused.text
+        assert await _told(hall, firm, job_id) == before
+    refused = await _say(voice, "/register", {"protocol": PROTOCOL + 1, "moods": ["sunny"]})
+    assert refused.json()["facts"] == {
+        "spoken": PROTOCOL + 1,
+        "accepted": [str(PROTOCOL - 1), str(PROTOCOL)],
+        "update": "server",
+    }
+    assert "update mains there" in refused.json()["hint"]
+
+    await voice.end(order, used_ms=60_000)
+    assert (await _told(hall, firm, job_id))["state"] == "succeeded"
+    audit = await hall.client.get("/v1/audit", headers=await hall.town.key("eye", Role.AUDITOR))
+    assert audit.json()["clean"], audit.text
+
+
+async def test_a_newer_agent_that_joins_hears_what_is_spoken_here(hall: Hall) -> None:
+    operator = await hall.town.key("centre", Role.OPERATOR)
+    added = (await hall.town.add(operator)).json()
+    asked = {
+        "token": added["token"]["token"],
+        "public_key": dsse.generate().public_key_hex,
+        "host": "node-1",
+        "moods": ["sunny"],
+    }
+    for protocol, status in ((PROTOCOL + 1, 426), (PROTOCOL, 200)):
+        answer = await hall.client.post("/v1/agent/join", json={**asked, "protocol": protocol})
+        assert answer.status_code == status, answer.text
+
+
+async def _say(voice: Voice, path: str, said: dict[str, Any]) -> httpx.Response:
+    """Say something that our own schemas would not write, signed as agents do."""
+    voice.sequence += 1
+    head = {
+        "protocol": PROTOCOL,
+        "site_id": str(voice.agent.site_id),
+        "epoch": voice.agent.epoch,
+        "sequence": voice.sequence,
+        "sent_at": voice.hall.town.clock.now().isoformat(),
+    }
+    envelope = dsse.sign(json.dumps(head | said).encode(), key=voice.agent.key)
+    return await voice.hall.client.post(f"/v1/agent{path}", content=envelope)
+
+
+async def _told(hall: Hall, firm: Headers, job_id: UUID) -> dict[str, Any]:
+    told: dict[str, Any] = (await hall.client.get(f"/v1/jobs/{job_id}", headers=firm)).json()
+    return told
 
 
 async def _submitted(hall: Hall, firm: Headers) -> UUID:

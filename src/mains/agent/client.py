@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from mains import __version__
 from mains.agent.trusted import Trusted
 from mains.clock import Clock
-from mains.errors import ServerUnreachable, StoreCorrupt
+from mains.errors import Incompatible, MainsError, ServerUnreachable, StoreCorrupt
 from mains.wire import dsse
 from mains.wire.agent import (
     PROTOCOL,
@@ -114,7 +114,10 @@ class Server:
             sent_at=self._clock.now(),
             chunks=chunks,
         )
-        return _read(LogAnswer, await self._post("/logs", self._signed(shipment)))
+        try:
+            return _read(LogAnswer, await self._post("/logs", self._signed(shipment)))
+        except Incompatible as error:
+            raise _away(error) from error
 
     async def fetch(self, sha256: str, into: Path) -> None:
         """Write the content of this hash to a file, which appears once it is whole and verified.
@@ -131,7 +134,7 @@ class Server:
                 ) as response,
             ):
                 if not response.is_success:
-                    raise error_of(response.status_code, await response.aread())
+                    raise _refusal(response.status_code, await response.aread())
                 async with await anyio.open_file(temporary, "wb") as file:
                     async for part in response.aiter_bytes():
                         digest.update(part)
@@ -154,7 +157,7 @@ class Server:
                 timeout=httpx.Timeout(ANSWER_SECONDS_MAX * 4, connect=CONNECT_SECONDS_MAX),
             )
         if not response.is_success:
-            raise error_of(response.status_code, response.content)
+            raise _refusal(response.status_code, response.content)
 
     async def _post(
         self,
@@ -211,6 +214,17 @@ class Server:
             raise ServerUnreachable(
                 f"the connection to {self._url} was lost: {error}", effect="unknown"
             ) from error
+
+
+def _refusal(status: int, body: bytes) -> MainsError:
+    error = error_of(status, body)
+    return _away(error) if isinstance(error, Incompatible) else error
+
+
+def _away(error: Incompatible) -> ServerUnreachable:
+    """To logs and contents, a server of another age is one that is away: nothing of them is given
+    up until the next registration finds out what both speak."""
+    return ServerUnreachable(error.detail, hint=error.hint, effect="none")
 
 
 def _read(kind: type[Answer], body: bytes) -> Answer:

@@ -10,12 +10,12 @@ from enum import StrEnum
 from typing import Annotated, Final, Literal
 from uuid import UUID
 
-from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveInt
+from pydantic import BeforeValidator, ConfigDict, Field, NonNegativeInt, PositiveInt
 
 from mains.wire.base import Count, Instant, Name, Schema, Sha256, Text
 
 PROTOCOL: Final = 2
-PROTOCOLS: Final = (1, 2)
+PROTOCOLS: Final = (PROTOCOL - 1, PROTOCOL)
 """What the server accepts and an agent speaks: the last two, so that either may be newer by one.
 
 2 has `certificates` in the answers to a registration and a sync.
@@ -78,7 +78,12 @@ class PoolOrder(Schema):
 
 
 class JoinRequest(Schema):
-    """Unsigned: exchanges the join token for a place; public_key is raw Ed25519 in hex."""
+    """Unsigned: exchanges the join token for a place; public_key is raw Ed25519 in hex.
+
+    Keys of a newer agent are left out: it is to hear which protocol to speak, not that it errs.
+    """
+
+    model_config = ConfigDict(extra="ignore")
 
     protocol: int
     token: str
