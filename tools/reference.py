@@ -24,6 +24,8 @@ SETTINGS: Final = {
     "database_url": "a Postgres to use instead of the embedded one, as the application's role",
     "database_owner_url": "the same database as the role that migrates",
     "blobs_url": "where bundles and artefacts are kept instead of the home, such as `s3://bucket`",
+    "wal_archive": "a folder for the embedded database's log: with it and a [backup]"
+    "(../operate.md#backup-and-recovery) any later moment can be restored; off without it",
     "model_url": "an OpenAI-compatible endpoint, such as `http://127.0.0.1:8080/v1`, whose model "
     "[proposes](../models-that-read.md) what reading could not bind; off without it",
     "model_name": "the model that the endpoint is asked for",

@@ -27,6 +27,7 @@ class Settings:
     database_url: str | None = None
     database_owner_url: str | None = None
     blobs_url: str | None = None
+    wal_archive: Path | None = None
     model_url: str | None = None
     model_name: str = "default"
     model_key: str | None = field(default=None, repr=False)
@@ -73,6 +74,7 @@ class Settings:
             database_url=environ.get("MAINS_DATABASE_URL"),
             database_owner_url=environ.get("MAINS_DATABASE_OWNER_URL"),
             blobs_url=environ.get("MAINS_BLOBS_URL"),
+            wal_archive=_folder(environ.get("MAINS_WAL_ARCHIVE")),
             model_url=environ.get("MAINS_MODEL_URL") or None,
             model_name=environ.get("MAINS_MODEL_NAME") or "default",
             model_key=environ.get("MAINS_MODEL_KEY") or None,
@@ -101,6 +103,10 @@ class Settings:
     def state_file(self) -> Path:
         """Where a running `mains up` says its address and process ids."""
         return self.home / "up.json"
+
+
+def _folder(path: str | None) -> Path | None:
+    return Path(path).expanduser().absolute() if path else None
 
 
 def _whole(variable: str, text: str) -> int:

@@ -5,6 +5,7 @@ import secrets
 import shutil
 import stat
 import tempfile
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -14,10 +15,12 @@ import psycopg
 from psycopg import sql
 
 from mains.db.account import Account
+from mains.db.archive import Archive
 from mains.db.binaries import Binaries
-from mains.db.configuration import AUTHENTICATION, PORT, configuration
+from mains.db.configuration import AUTHENTICATION, PORT, TRUST, configuration
 from mains.db.folders import PRIVATE, check_reachable, make_folder, write_file
 from mains.db.process import end, executes, outlast_backends, postmaster
+from mains.db.recovery import Recovery
 from mains.errors import DatabaseUnavailable, SchemaMismatch, SetupMissing
 from mains.settings import Settings
 
@@ -35,6 +38,9 @@ SOCKET_BYTES_MAX: Final = 107
 SHORT_FOLDER: Final = "/tmp"  # noqa: S108
 CREATE_SECONDS_MAX: Final = 120
 START_SECONDS_MAX: Final = 300
+RECOVERY_SECONDS_MAX: Final = 12 * 3_600
+RECOVERY_POLL_SECONDS: Final = 0.05
+RECOVERY_SIGNAL: Final = "recovery.signal"
 CONNECT_SECONDS_MAX: Final = 10
 SAID_CHARACTERS_MAX: Final = 2_000
 
@@ -52,6 +58,8 @@ class Layout:
         self.start_log = self.log / "start.log"
         self.access = self.folder / "pg_hba.conf"
         self.configuration = self.folder / "postgresql.conf"
+        self.archive_script = self.folder / "archive.sh"
+        self.fetch_script = self.folder / "fetch.sh"
         self.run = self.folder / "run"
         self.socket_note = self.folder / "socket"
 
@@ -62,10 +70,13 @@ class Layout:
 class Cluster:
     """A Postgres of our own, for whoever holds the instance lock."""
 
-    def __init__(self, layout: Layout, account: Account, *, durable: bool) -> None:
+    def __init__(
+        self, layout: Layout, account: Account, *, durable: bool, wal_archive: Path | None = None
+    ) -> None:
         self.layout = layout
         self._account = account
         self._durable = durable
+        self._wal_archive = wal_archive
         self._binaries = Binaries.for_account(account)
         self._passwords: dict[str, str] = {}
         self._socket = layout.run
@@ -78,7 +89,7 @@ class Cluster:
         """
         check_reachable(self.layout.data, self._account)
         make_folder(self.layout.log, mode=PRIVATE, owner=self._account)
-        self._passwords = _passwords(self.layout)
+        self._passwords = _passwords(self.layout, may_make=not self.layout.data.exists())
         if not self.layout.data.exists():
             self._create()
         _check_version(self.layout.data, self._binaries)
@@ -91,8 +102,9 @@ class Cluster:
         A postmaster that outlived its mains is adopted when it was started in just this way, and
         stopped in order first when it was not.
         """
-        recorded = _recorded_socket(self.layout, self._account)
+        recorded = recorded_socket(self.layout, self._account)
         self._socket = recorded or _new_socket(self.layout, self._account)
+        self._prepare_archive()
         wanted = self._configuration()
         running = postmaster(self.layout.data)
         if running is not None:
@@ -102,10 +114,36 @@ class Cluster:
                 return
             end(running)
         self._clear_remains()
-        mode = 0o644 if self._account.switches else 0o600
-        write_file(self.layout.configuration, wanted, mode=mode)
-        write_file(self.layout.access, AUTHENTICATION, mode=mode)
-        self._launch()
+        self._write(self.layout.configuration, wanted)
+        self._write(self.layout.access, AUTHENTICATION)
+        self._launch(START_SECONDS_MAX)
+
+    def recover(self, recovery: Recovery) -> None:
+        """Bring data that was copied from a running server to its end or to a moment; it serves.
+
+        Nothing but mains can reach it meanwhile: its socket's folder is private. The roles get
+        the passwords of this instance's keys. Raises RequestInvalid for a moment that can't be
+        reached, SchemaMismatch or DatabaseUnavailable.
+        """
+        make_folder(self.layout.log, mode=PRIVATE, owner=self._account)
+        self._passwords = _passwords(self.layout, may_make=True)
+        _check_version(self.layout.data, self._binaries)
+        self._socket = recorded_socket(self.layout, self._account) or _new_socket(
+            self.layout, self._account
+        )
+        self._clear_remains()
+        self._write(self.layout.configuration, self._configuration(recovery))
+        self._write(self.layout.access, TRUST)
+        self._write(self.layout.fetch_script, recovery.script())
+        signal = self.layout.data / RECOVERY_SIGNAL
+        write_file(signal, "", mode=0o600, owner=self._account)
+        try:
+            self._launch(RECOVERY_SECONDS_MAX)
+            self._outlast_recovery()
+        except DatabaseUnavailable as error:
+            raise recovery.translated(error) from error
+        self._provision()
+        self._renew_passwords()
 
     def stop(self) -> None:
         """End the server in order, if it runs."""
@@ -117,8 +155,7 @@ class Cluster:
 
     def url(self, role: str, *, database: str = DATABASE) -> str:
         """Return how `role` reaches a database, password included."""
-        host = quote(str(self._socket), safe="")
-        return f"postgresql://{role}:{self._passwords[role]}@/{database}?host={host}&port={PORT}"
+        return address(self._socket, role, self._passwords[role], database=database)
 
     def _create(self) -> None:
         """Run initdb in a folder beside and rename it, so that half a cluster is never started."""
@@ -143,14 +180,25 @@ class Cluster:
             raise SetupMissing(f"Can't make the database: {_tail(made.stdout)}")
         partial.rename(self.layout.data)
 
-    def _configuration(self) -> str:
+    def _prepare_archive(self) -> None:
+        if self._wal_archive is not None:
+            archive = Archive.of(self.layout.data, self._wal_archive, self._account)
+            self._write(self.layout.archive_script, archive.script())
+
+    def _configuration(self, recovery: Recovery | None = None) -> str:
         return configuration(
             data=self.layout.data,
             socket=self._socket,
             log=self.layout.log,
             access=self.layout.access,
             durable=self._durable,
+            archives=self._wal_archive is not None and recovery is None,
+            besides={} if recovery is None else recovery.settings(),
         )
+
+    def _write(self, path: Path, text: str) -> None:
+        """Write what Postgres reads and only its owner's mains may change."""
+        write_file(path, text, mode=0o644 if self._account.switches else 0o600)
 
     def _clear_remains(self) -> None:
         """After a crash, remove what names a dead postmaster, once nothing serves the data.
@@ -165,22 +213,38 @@ class Cluster:
         for name in (SOCKET_NAME, f"{SOCKET_NAME}.lock"):
             (self._socket / name).unlink(missing_ok=True)
 
-    def _launch(self) -> None:
+    def _launch(self, seconds_max: int) -> None:
         """Start by relative paths: pg_ctl passes its arguments through a shell."""
         self.layout.start_log.unlink(missing_ok=True)
         command: list[str | Path] = [self._binaries.program("pg_ctl"), "start", "--silent"]
-        command += ["--pgdata=data", "--log=log/start.log", "--wait"]
-        command += [f"--timeout={START_SECONDS_MAX}"]
-        command += ["--options=-c config_file=postgresql.conf"]
+        command += [f"--pgdata={self.layout.data.name}", "--log=log/start.log", "--wait"]
+        command += [f"--timeout={seconds_max}", "--options=-c config_file=postgresql.conf"]
         started = self._account.run(
-            command, folder=self.layout.folder, seconds_max=START_SECONDS_MAX + 10
+            command, folder=self.layout.folder, seconds_max=seconds_max + 10
         )
         if started.returncode != 0 or postmaster(self.layout.data) is None:
-            said = _tail(_read(self.layout.start_log) or "") or _tail(started.stdout)
-            raise DatabaseUnavailable(
-                f"The embedded Postgres did not start: {said}",
-                hint=f"Its logs are in {self.layout.log}.",
-            )
+            raise self._did_not_start(started.stdout)
+
+    def _outlast_recovery(self) -> None:
+        """Wait until a recovering server is one that takes writes; pg_ctl waits less long."""
+        deadline = time.monotonic() + RECOVERY_SECONDS_MAX
+        while postmaster(self.layout.data) is not None and time.monotonic() < deadline:
+            with (
+                suppress(psycopg.OperationalError),
+                psycopg.connect(self.url(SUPERUSER, database="postgres")) as connection,
+            ):
+                row = connection.execute("SELECT pg_is_in_recovery()").fetchone()
+                if row == (False,):
+                    return
+            time.sleep(RECOVERY_POLL_SECONDS)
+        raise self._did_not_start("")
+
+    def _did_not_start(self, told: str) -> DatabaseUnavailable:
+        said = _tail(_read(self.layout.start_log) or "") or _tail(told)
+        return DatabaseUnavailable(
+            f"The embedded Postgres did not start: {said}",
+            hint=f"Its logs are in {self.layout.log}.",
+        )
 
     def _provision(self) -> None:
         """Make the roles and the database where they are missing; safe to repeat after a crash."""
@@ -207,6 +271,23 @@ class Cluster:
                 statement.format(sql.Identifier(role), sql.Literal(self._passwords[role]))
             )
 
+    def _renew_passwords(self) -> None:
+        """The keys of the backup may be lost, or of another day."""
+        with psycopg.connect(
+            self.url(SUPERUSER, database="postgres"), autocommit=True
+        ) as connection:
+            for role in ROLES:
+                statement = sql.SQL("ALTER ROLE {} PASSWORD {}")
+                connection.execute(
+                    statement.format(sql.Identifier(role), sql.Literal(self._passwords[role]))
+                )
+
+
+def address(socket: Path, role: str, password: str, *, database: str) -> str:
+    """Return how a role reaches a database through the socket in this folder."""
+    host = quote(str(socket), safe="")
+    return f"postgresql://{role}:{password}@/{database}?host={host}&port={PORT}"
+
 
 def ensure_tenant(connection: psycopg.Connection) -> None:
     """Make the role that sees one organisation's rows, and let the application act as it."""
@@ -224,14 +305,14 @@ def _ensure_database(connection: psycopg.Connection) -> None:
         connection.execute(statement.format(sql.Identifier(DATABASE), sql.Identifier(OWNER)))
 
 
-def _passwords(layout: Layout) -> dict[str, str]:
+def _passwords(layout: Layout, *, may_make: bool) -> dict[str, str]:
     """Return the roles' passwords, made on first use; only their owner can read the files."""
     make_folder(layout.keys, mode=PRIVATE)
     passwords = {}
     for role in ROLES:
         path = layout.password_file(role)
         if not path.exists():
-            if layout.data.exists():
+            if not may_make:
                 raise SetupMissing(
                     f"The password file {path} of an existing database is missing.",
                     hint="Restore the folder of keys from a backup.",
@@ -260,7 +341,7 @@ def _check_version(data: Path, binaries: Binaries) -> None:
         )
 
 
-def _recorded_socket(layout: Layout, account: Account) -> Path | None:
+def recorded_socket(layout: Layout, account: Account) -> Path | None:
     """Return the socket's folder of the last start, if it is still there and still private."""
     recorded = _read(layout.socket_note)
     if recorded is None:

@@ -102,7 +102,9 @@ def start(settings: Settings, *, durable: bool = True) -> Server:
     try:
         if settings.database_url is not None:
             return Server(lock=lock, endpoints=_external(settings), cluster=None)
-        cluster = Cluster(layout, Account.current(), durable=durable)
+        cluster = Cluster(
+            layout, Account.current(), durable=durable, wal_archive=settings.wal_archive
+        )
         cluster.open()
     except BaseException:
         lock.release()

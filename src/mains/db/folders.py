@@ -66,3 +66,12 @@ def write_file(path: Path, text: str, *, mode: int, owner: Account | None = None
         file.flush()
         os.fsync(descriptor)
     partial.replace(path)
+
+
+def sync_folder(path: Path) -> None:
+    """Have the names in a folder on the disk, such as those of files that were renamed."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
