@@ -18,6 +18,7 @@ CAMPAIGNS: Final[tuple[str, ...]] = (
     "crash_points",
     "cuts",
     "meters",
+    "restore",
     "kills",
     "mutants",
     "simulation",

@@ -9,9 +9,8 @@ the lower witness.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
-from itertools import count
 from typing import Any, Final, NamedTuple
 
 from tests.ledger.model import Model
@@ -59,11 +58,13 @@ class History:
     """The calls so far, with the clock that orders their begins and ends."""
 
     calls: list[Call] = field(default_factory=list)
-    _ticks: "count[int]" = field(default_factory=count)
+    moments: list[datetime] = field(default_factory=list)
+    """When each tick was, by the clock that the server on this machine has too."""
 
     def tick(self) -> int:
         """Return the next moment."""
-        return next(self._ticks)
+        self.moments.append(datetime.now(UTC))
+        return len(self.moments) - 1
 
     def add(
         self,

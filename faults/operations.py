@@ -93,12 +93,15 @@ async def a_round(
     recent: int = RECENT,
     linger_seconds: float = 0,
     through: str | None = None,
+    history: History | None = None,
+    enough: asyncio.Event | None = None,
 ) -> list[Call]:
     """Let several callers work on the same accounts, then have their history checked.
 
     The fewer things are `recent`, and the longer a transaction lingers with its locks, the more
     callers wait for each other. `through` is an address of
-    the same database by which connections may break.
+    the same database by which connections may break; `history` may be looked at meanwhile,
+    and all go on until there is `enough` of it.
     """
     database = await Database.open(store.app_url, size_max=callers)
     working = database if through is None else await Database.open(through, size_max=callers)
@@ -106,12 +109,13 @@ async def a_round(
         city = await _city(working, store.owner_url, may_be_cut=through is not None)
         world = _World(
             city,
-            History(),
+            history or History(),
             operations,
             funds,
             recent,
             linger_seconds,
             may_be_cut=through is not None,
+            enough=enough,
         )
         seeds = [dice.getrandbits(64) for _ in range(callers)]
         await asyncio.gather(*(_Caller(world, random.Random(one)).work() for one in seeds))
@@ -164,6 +168,8 @@ class _World:
     may_be_cut: bool
     """Whether connections break, so that a caller may hear nothing and asks again."""
 
+    enough: asyncio.Event | None = None
+
     transfers: list[tuple[UUID, int, int, int]] = field(default_factory=list)
     asked: list[HoldRequest] = field(default_factory=list)
     holds: dict[UUID, HoldRequest] = field(default_factory=dict)
@@ -177,6 +183,10 @@ class _World:
 
     readings: list[UsageCharge] = field(default_factory=list)
 
+    @property
+    def over(self) -> bool:
+        return self.left <= 0 and (self.enough is None or self.enough.is_set())
+
 
 class _Caller:
     """One client: its choices are its own, what it knows is everybody's."""
@@ -189,7 +199,7 @@ class _Caller:
         """Ask for one thing after another until the round is over."""
         for name in LIMITED:
             await self._ask("transfer", [self._transfer(name, self._world.funds // CALLERS)])
-        while self._world.left > 0:
+        while not self._world.over:
             kind = self._dice.choices([*WEIGHTS], [*WEIGHTS.values()])[0]
             asked = self._choose(kind)
             if asked or kind == "expire":

@@ -15,8 +15,21 @@ from mains.db import Queries, Transaction, embedded, migrations
 from mains.db.cluster import DATABASE, OWNER
 from mains.ledger.auditing import BOUNDED, ROWS_MAX
 
-WITNESS = "CREATE SEQUENCE public.witness; GRANT USAGE ON SEQUENCE public.witness TO mains_app"
-NEXT = "SELECT nextval('public.witness') AS number, pg_current_xact_id()::text::bigint AS xid"
+WITNESS = """
+CREATE SEQUENCE public.witness;
+CREATE FUNCTION public.draw_witness() RETURNS bigint
+LANGUAGE sql SECURITY DEFINER AS $$ SELECT nextval('public.witness') $$;
+"""
+TESTIMONY = """
+CREATE TABLE public.drawn (witness bigint PRIMARY KEY);
+CREATE OR REPLACE FUNCTION public.draw_witness() RETURNS bigint
+LANGUAGE sql SECURITY DEFINER AS $$
+    INSERT INTO public.drawn VALUES (nextval('public.witness')) RETURNING witness
+$$;
+"""
+"""Each transaction leaves its number, so that a copy of the database tells which it has."""
+
+NEXT = "SELECT public.draw_witness() AS number, pg_current_xact_id()::text::bigint AS xid"
 STATUS = """
 SELECT xid FROM unnest(%s::bigint[]) AS t (xid)
 WHERE pg_xact_status(xid::text::xid8) = 'committed'
@@ -47,6 +60,17 @@ class Store:
         """Make the sequence that `draw_witness` reads."""
         with psycopg.connect(self.owner_url, autocommit=True) as connection:
             connection.execute(WITNESS)
+
+    def keep_witnesses(self) -> None:
+        """Have every transaction leave its number from now on."""
+        with psycopg.connect(self.owner_url, autocommit=True) as connection:
+            connection.execute(TESTIMONY)
+
+    def drawn(self) -> set[int]:
+        """Return the numbers of the transactions that are in here."""
+        with psycopg.connect(self.owner_url) as connection:
+            rows = connection.execute("SELECT witness FROM public.drawn").fetchall()
+        return {witness for (witness,) in rows}
 
     @contextmanager
     def copy(self, name: str) -> Iterator["Store"]:
