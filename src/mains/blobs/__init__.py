@@ -1,5 +1,5 @@
 """Content by its hash: a store for bundles, artefacts and logs, and the archives of code."""
 
-from mains.blobs.store import Store, Stored, local_faults
+from mains.blobs.store import Named, Store, Stored, local_faults
 
-__all__ = ["Store", "Stored", "local_faults"]
+__all__ = ["Named", "Store", "Stored", "local_faults"]

@@ -38,12 +38,26 @@ class Stored:
     size_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A blob that a record names; one that is never dropped by its age has no `used_at`."""
+
+    sha256: str
+    size_bytes: int | None
+    used_at: datetime | None
+
+
 class Store:
     """Blobs by hash. A blob appears whole or not at all, and never changes."""
 
     def __init__(self, backend: ObjectStore, *, folder: Path | None) -> None:
         self._backend = backend
         self._folder = folder
+
+    @property
+    def is_local(self) -> bool:
+        """Say whether the blobs are files of this machine."""
+        return self._folder is not None
 
     @classmethod
     def open(cls, url_or_path: str | Path) -> Self:
@@ -81,8 +95,8 @@ class Store:
             stored = intake.stored()
             _compare(stored.sha256, expected)
             await asyncio.to_thread(self._sync, staged)
-            await obstore.rename_async(self._backend, staged, _key(stored.sha256))
-            await asyncio.to_thread(self._sync_folder, _key(stored.sha256))
+            await obstore.rename_async(self._backend, staged, key_of(stored.sha256))
+            await asyncio.to_thread(self._sync_folder, key_of(stored.sha256))
         except BaseException as error:
             await self._discard(staged)
             if isinstance(error, (BaseError, OSError)) and not intake.broken:
@@ -96,7 +110,7 @@ class Store:
         The iterator raises StoreCorrupt at its end when the content is not what it was.
         """
         try:
-            found = await obstore.get_async(self._backend, _key(sha256))
+            found = await obstore.get_async(self._backend, key_of(sha256))
         except FileNotFoundError as error:
             raise NotFound(f"There is no blob {sha256}.") from error
         except (BaseError, OSError) as error:
@@ -117,7 +131,7 @@ class Store:
     async def delete(self, sha256: str) -> None:
         """Remove a blob; an unknown one is fine."""
         try:
-            await obstore.delete_async(self._backend, _key(sha256))
+            await obstore.delete_async(self._backend, key_of(sha256))
         except FileNotFoundError:
             return
         except (BaseError, OSError) as error:
@@ -149,7 +163,7 @@ class Store:
 
     async def _head(self, sha256: str) -> int | None:
         try:
-            return (await obstore.head_async(self._backend, _key(sha256)))["size"]
+            return (await obstore.head_async(self._backend, key_of(sha256)))["size"]
         except FileNotFoundError:
             return None
         except (BaseError, OSError) as error:
@@ -255,7 +269,8 @@ def _digits(sha256: str) -> str:
     return match[1]
 
 
-def _key(sha256: str) -> str:
+def key_of(sha256: str) -> str:
+    """Return the path of a blob below its store's root."""
     digits = _digits(sha256)
     return f"{digits[:2]}/{digits[2:]}"
 

@@ -1,4 +1,4 @@
-"""`mains up`, `down`, `agent` and `admin`: what runs on this machine.
+"""`mains up`, `down`, `backup`, `restore`, `agent`, `admin`: what this machine runs.
 
 The command becomes the program that it starts, so that signals and exit codes are that program's.
 """
@@ -54,6 +54,57 @@ def agent(
     become("mains.daemon.agent", ["--folder", folder, *joining, *options, *context.args])
 
 
+def backup(
+    context: typer.Context,
+    folder: Annotated[str, typer.Argument(help="A new folder, best on another disk.")],
+    keys: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FOLDER", help="Copy the keys too, to a folder apart from the backup."
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Copy database and contents, while mains runs or rests; ends with 1 if a content is lost."""
+    options = [*_chosen({"--json": as_json}), *_told({"--keys": keys})]
+    become("mains.daemon.backup", [folder, *options, *context.args])
+
+
+def restore(
+    context: typer.Context,
+    folder: Annotated[str, typer.Argument(help="A backup.")],
+    to_time: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME", help="Such as 2026-12-01T10:00:00Z, or `latest`; else the backup's end."
+        ),
+    ] = None,
+    wal: Annotated[
+        str | None,
+        typer.Option(metavar="FOLDER", help="The log's archive, if not MAINS_WAL_ARCHIVE."),
+    ] = None,
+    keys: Annotated[
+        str | None, typer.Option(metavar="FOLDER", help="The copy of the keys.")
+    ] = None,
+    without_keys: Annotated[
+        bool, typer.Option("--without-keys", help="Go on with new keys: all API keys end.")
+    ] = False,
+    blobs: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FOLDER", help="Where else contents may lie, such as an old home."),
+    ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Set aside the database that is there.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Make an instance from a backup, and audit it; ends with 1 if it is not sound."""
+    flags = {"--without-keys": without_keys, "--replace": replace, "--json": as_json}
+    options = [*_chosen(flags), *_told({"--to-time": to_time, "--wal": wal, "--keys": keys})]
+    options += [word for folder in blobs or [] for word in ("--blobs", folder)]
+    become("mains.daemon.restore", [folder, *options, *context.args])
+
+
 @admin.command("new-key", context_settings=PASS_ON)
 def new_key(context: typer.Context, as_json: JsonOption = False) -> None:
     """Replace a lost administrator key; for the user who owns mains' data, on its machine."""
@@ -79,6 +130,10 @@ def become(module: str, arguments: Sequence[str]) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os.execv(sys.executable, [sys.executable, "-m", module, *arguments])  # noqa: S606
+
+
+def _told(options: dict[str, str | None]) -> list[str]:
+    return [word for name, text in options.items() if text is not None for word in (name, text)]
 
 
 def _chosen(options: dict[str, bool]) -> list[str]:

@@ -8,7 +8,7 @@ import structlog
 
 from mains.blobs import Store
 from mains.clock import Clock, SystemClock
-from mains.daemon import logs
+from mains.daemon import logs, stores
 from mains.daemon.announcing import tell
 from mains.daemon.lifeline import while_parent_lives
 from mains.daemon.opening import opened
@@ -43,7 +43,7 @@ async def run(settings: Settings, clock: Clock) -> None:
 
 async def _work(database: Database, settings: Settings, clock: Clock) -> None:
     dispatcher = await _take(database, settings, clock)
-    cleaner = _Cleaner(dispatcher, clock, Store.open(settings.blobs_url or settings.home / "blobs"))
+    cleaner = _Cleaner(dispatcher, clock, stores.jobs(settings))
     async with database.listen("mains_queue") as listener:
         while True:
             try:

@@ -4,8 +4,8 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from mains.blobs import Store
 from mains.clock import Clock
+from mains.daemon import stores
 from mains.db import Database
 from mains.jobs.intake import Intake
 from mains.jobs.secrets import SecretBox
@@ -33,7 +33,7 @@ def wire(*, database: Database, settings: Settings, clock: Clock) -> ReportsWire
         clock=clock,
         settings=settings,
         pepper=keyfiles.pepper(settings.keys),
-        blobs=Store.open(settings.blobs_url or settings.home / "blobs"),
+        blobs=stores.jobs(settings),
         signer=dsse.load_or_create(settings.keys / "signing.pem"),
         box=box,
         loads=loads,
@@ -50,10 +50,9 @@ def _shelf(database: Database, settings: Settings) -> Shelf:
         seconds_max=settings.reading_seconds_max,
         idle_seconds=settings.reading_idle_seconds,
     )
-    url = settings.blobs_url
     return Shelf(
         database=database,
-        contents=Store.open(f"{url.rstrip('/')}/reports" if url else settings.home / "reports"),
+        contents=stores.documents(settings),
         reading=ReadingPool(limits, model=_model(settings)),
         incoming=settings.home / "incoming",
         document_bytes_max=settings.report_bytes_max,

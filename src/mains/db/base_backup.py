@@ -102,7 +102,7 @@ def verify(folder: Path) -> None:
     for part in told["WAL-Ranges"]:
         asked = [f"--timeline={part['Timeline']}", f"--start={part['Start-LSN']}"]
         asked += [f"--end={part['End-LSN']}", f"--path={folder / 'pg_wal'}"]
-        if said := _run("pg_waldump", "--quiet", *asked):
+        if said := run_tool("pg_waldump", "--quiet", *asked):
             raise _corrupt(folder, said)
 
 
@@ -140,6 +140,19 @@ def place(folder: Path, data: Path, account: Account) -> None:
     (data / INCARNATION).unlink(missing_ok=True)
 
 
+def run_tool(program: str, *arguments: str | Path) -> str:
+    """Run one of Postgres' tools as the caller; returns what it said of a failure, or nothing."""
+    account = Account.current()
+    done = replace(account, switches=False).run(
+        [Binaries.for_account(account).program(program), *arguments],
+        folder=Path("/"),
+        seconds_max=SECONDS_MAX,
+    )
+    if done.returncode == 0:
+        return ""
+    return done.stdout.strip()[-SAID_CHARACTERS_MAX:] or f"{program} ended with {done.returncode}"
+
+
 def _copy(settings: Settings, into: Path) -> None:
     """Have pg_basebackup write the files and the log of the meanwhile; it reads the password."""
     layout = Layout(settings)
@@ -154,7 +167,7 @@ def _copy(settings: Settings, into: Path) -> None:
             user=SUPERUSER,
             passfile=str(passfile),
         )
-        said = _run(
+        said = run_tool(
             "pg_basebackup",
             f"--dbname={where}",
             f"--pgdata={into}",
@@ -165,19 +178,6 @@ def _copy(settings: Settings, into: Path) -> None:
         )
     if said:
         raise DatabaseUnavailable(f"The database was not copied: {said}", hint="Try again.")
-
-
-def _run(program: str, *arguments: str | Path) -> str:
-    """Run one of Postgres' tools as the caller; returns what it said of a failure, or nothing."""
-    account = Account.current()
-    done = replace(account, switches=False).run(
-        [Binaries.for_account(account).program(program), *arguments],
-        folder=Path("/"),
-        seconds_max=SECONDS_MAX,
-    )
-    if done.returncode == 0:
-        return ""
-    return done.stdout.strip()[-SAID_CHARACTERS_MAX:] or f"{program} ended with {done.returncode}"
 
 
 def _url(settings: Settings, role: str, database: str) -> str:

@@ -136,6 +136,18 @@ def verify(app_url: str, *, known: Sequence[Migration] | None = None) -> None:
             )
 
 
+def applied(owner_url: str) -> dict[int, str]:
+    """Return the checksums of what a database has applied, by number; none is SetupMissing."""
+    with _connect(owner_url) as connection:
+        try:
+            found = _applied(connection)
+        except psycopg.errors.UndefinedTable as error:
+            raise SetupMissing("The database has no schema of mains.") from error
+    if not found:
+        raise SetupMissing("The database has no schema of mains.")
+    return found
+
+
 @contextmanager
 def _connect(url: str) -> Iterator[psycopg.Connection[TupleRow]]:
     """Give a connection; a server that goes away at any moment is DatabaseUnavailable."""

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import anyio
 
-from mains.blobs import bundle
+from mains.blobs import Named, bundle
 from mains.db import Queries, Transaction, jsonb
 from mains.errors import BundleTooLarge, NotFound, QuotaExceeded
 from mains.settings import Settings
@@ -81,6 +81,12 @@ async def check_readable(
     if row is None:
         raise NotFound(f"there is no content {sha256} that you may read")
     return int(row["size_bytes"])
+
+
+async def named(tx: Transaction, *, after: str, limit: int) -> list[Named]:
+    """Return contents that somebody may still ask for, each once, in the order of their hashes."""
+    rows = await tx.execute(QUERIES["contents_named"], {"after": after, "limit": limit})
+    return [Named(**row) for row in await rows.fetchall()]
 
 
 def too_large(bytes_max: int) -> BundleTooLarge:

@@ -244,6 +244,12 @@ class Dispatcher:
         }
 
 
+async def fence_all(tx: Transaction, *, gap: int) -> None:
+    """After a restore: give no fence of a dispatcher or an attempt that was given out before."""
+    await tx.execute(QUERIES["skip_dispatch_fences"], {"gap": gap})
+    await tx.execute(QUERIES["skip_job_fences"], {"gap": gap})
+
+
 async def pools(tx: Transaction, *, now: datetime) -> list[Pool]:
     """Return the pools that take work now, with what each has free."""
     ready = {

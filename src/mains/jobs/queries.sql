@@ -537,6 +537,27 @@ select sha256 from jobs.content where sha256 = any(%(hashes)s)
 union
 select sha256 from jobs.upload where sha256 = any(%(hashes)s)
 
+-- Backups -------------------------------------------------------------------------------------
+
+-- Every content that somebody may still ask for, with the last time that counts for its retention.
+-- name: contents_named
+select sha256, max(size_bytes) as size_bytes, max(used_at) as used_at
+from (
+  select sha256, size_bytes, last_used_at as used_at from jobs.content
+  union all
+  select sha256, size_bytes, uploaded_at as used_at from jobs.upload
+) as named
+where sha256 > %(after)s
+group by sha256
+order by sha256
+limit %(limit)s
+
+-- name: skip_dispatch_fences
+update jobs.dispatcher set fence = fence + %(gap)s
+
+-- name: skip_job_fences
+update jobs.job set fence = fence + %(gap)s where settled_at is null
+
 -- Cancelling ---------------------------------------------------------------------------------
 
 -- name: lock_job

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from mains.blobs import Store, local_faults
+from mains.blobs import Named, Store, local_faults
 from mains.db import Database, Queries, Transaction, jsonb
 from mains.errors import (
     AlreadyExists,
@@ -73,6 +73,12 @@ class Received:
     @property
     def document_id(self) -> str:
         return self.digits[:IDENTITY_DIGITS]
+
+
+async def named(tx: Transaction, *, after: str, limit: int) -> list[Named]:
+    """Return what documents consist of, each once, by hash; none is dropped by its age."""
+    rows = await tx.execute(QUERIES["contents_named"], {"after": after, "limit": limit})
+    return [Named(**row, used_at=None) for row in await rows.fetchall()]
 
 
 async def file(

@@ -373,3 +373,16 @@ SET subject = %(subject)s, measure = %(measure)s, scope = %(scope)s, value = %(v
     unit = %(unit)s, bound = %(bound)s, modality = %(modality)s, period = %(period)s,
     speaker = %(speaker)s, status = %(status)s, neutral = %(neutral)s, reviews = %(reviews)s
 WHERE claim_id = %(claim_id)s;
+
+-- Documents as they came and as they were opened, for a backup.
+-- name: contents_named
+SELECT sha256, max(size_bytes) AS size_bytes
+FROM (
+    SELECT sha256, size_bytes FROM reports.document
+    UNION ALL
+    SELECT opened_sha256, NULL FROM reports.document
+) AS named
+WHERE sha256 > %(after)s
+GROUP BY sha256
+ORDER BY sha256
+LIMIT %(limit)s;

@@ -1,12 +1,21 @@
--- A site's epoch is the number of times that an agent has registered for it.
+-- A site's epoch is that of its newest registration, and follows the one before it; a restore alone
+-- skips some, so that none is given twice.
 -- name: epoch_counts_registrations
-SELECT site.id, site.name, site.epoch, count(registration.epoch) AS registrations
+WITH registered AS (
+    SELECT
+        site_id, epoch, host,
+        lag(epoch, 1, 0::bigint) OVER (PARTITION BY site_id ORDER BY epoch) AS before
+    FROM sites.registration
+)
+SELECT
+    site.id, site.name, site.epoch, max(registered.epoch) AS newest,
+    bool_or(registered.epoch <> registered.before + 1 AND registered.host <> 'restored') AS skips
 FROM sites.site
-LEFT JOIN sites.registration ON registration.site_id = site.id
+LEFT JOIN registered ON registered.site_id = site.id
 GROUP BY site.id, site.name, site.epoch
 HAVING
-    site.epoch <> count(registration.epoch)
-    OR site.epoch <> coalesce(max(registration.epoch), 0);
+    site.epoch <> coalesce(max(registered.epoch), 0)
+    OR bool_or(registered.epoch <> registered.before + 1 AND registered.host <> 'restored');
 
 -- Every pool has a price, and its versions follow each other without a gap and in time.
 -- name: prices_are_complete

@@ -167,3 +167,14 @@ WHERE
 
 -- name: set_state
 UPDATE sites.site SET state = %(state)s WHERE id = %(site_id)s;
+
+-- After a restore every agent has to register again, at an epoch that none ever had.
+-- name: skip_epochs
+WITH skipped AS (
+    UPDATE sites.site SET epoch = epoch + %(gap)s, lease_until = NULL RETURNING id, epoch
+)
+INSERT INTO sites.registration (site_id, epoch, instance_id, host, registered_at)
+SELECT id, epoch, gen_random_uuid(), 'restored', %(now)s FROM skipped;
+
+-- name: end_every_unused_token
+DELETE FROM sites.join_token WHERE used_at IS NULL;

@@ -40,6 +40,7 @@ __all__ = [
     "add_site",
     "authenticate_envelope",
     "drain",
+    "fence_all",
     "join",
     "join_token",
     "offers",
@@ -332,6 +333,15 @@ async def register(tx: Transaction, envelope: bytes, *, now: datetime) -> Regist
         await pool_orders(tx, site_id=spoken.site_id),
         spoken.protocol,
     )
+
+
+async def fence_all(tx: Transaction, *, gap: int, now: datetime) -> None:
+    """After a restore: let no agent speak before it has registered again, and no token be used.
+
+    `gap` is more epochs than were given out since any backup, so that none is given twice.
+    """
+    await tx.execute(QUERIES["skip_epochs"], {"gap": gap, "now": now})
+    await tx.execute(QUERIES["end_every_unused_token"])
 
 
 async def pool_orders(tx: Transaction, *, site_id: UUID) -> list[PoolOrder]:
