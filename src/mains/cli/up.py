@@ -1,4 +1,4 @@
-"""`mains up`, `down`, `backup`, `restore`, `agent`, `admin`: what this machine runs.
+"""`mains up`, `down`, `doctor`, `backup`, `restore`, `agent`, `admin`: what this machine runs.
 
 The command becomes the program that it starts, so that signals and exit codes are that program's.
 """
@@ -103,6 +103,22 @@ def restore(
     options = [*_chosen(flags), *_told({"--to-time": to_time, "--wal": wal, "--keys": keys})]
     options += [word for folder in blobs or [] for word in ("--blobs", folder)]
     become("mains.daemon.restore", [folder, *options, *context.args])
+
+
+def doctor(
+    context: typer.Context,
+    audit: Annotated[bool, typer.Option("--audit", help="Check every invariant too.")] = False,
+    url: Annotated[
+        str | None,
+        typer.Option(
+            help="The proxy's address, such as https://ai.city: when its certificate ends."
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check this machine's mains, running or not; ends with 1 when something is wrong."""
+    options = [*_chosen({"--audit": audit, "--json": as_json}), *_told({"--url": url})]
+    become("mains.daemon.doctor", [*options, *context.args])
 
 
 @admin.command("new-key", context_settings=PASS_ON)
