@@ -3,6 +3,7 @@
 import asyncio
 import json
 import shutil
+import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, replace
@@ -18,9 +19,12 @@ from mains.blobs.store import key_of
 from mains.clock import ManualClock
 from mains.daemon import backup, stores
 from mains.daemon.backup_manifest import MANIFEST, Manifest
-from mains.daemon.restore import Asked, read_moment, restore
+from mains.daemon.restore import FENCE_GAP, Asked, read_moment, restore
 from mains.daemon.up import prepare
 from mains.db import embedded
+from mains.db.account import Account
+from mains.db.binaries import Binaries
+from mains.db.embedded import Endpoints
 from mains.errors import (
     AlreadyExists,
     MainsError,
@@ -31,6 +35,7 @@ from mains.errors import (
     StoreCorrupt,
 )
 from mains.settings import Settings
+from tests.conftest import Cluster
 
 NOW = datetime(2026, 12, 1, 10, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(days=91)
@@ -233,6 +238,53 @@ def test_there_is_nothing_to_back_up_before_the_first_start(
     with pytest.raises(SetupMissing, match="no database of mains"):
         asyncio.run(backup.take(settings, tmp_path / "backup", keys=None))
     assert not (tmp_path / "backup").exists()
+
+
+def test_a_given_database_is_dumped_and_made_safe_once_it_is_back(
+    cluster: Cluster, app_url: str, owner_url: str, settings: Settings, tmp_path: Path
+) -> None:
+    given = replace(settings, database_url=app_url, database_owner_url=owner_url)
+    asyncio.run(prepare(given, Endpoints(app_url, owner_url)))
+    wire_keys(given)
+    kept = asyncio.run(keep(given, owner_url, b"kept"))
+    folder, keys = tmp_path / "backup", tmp_path / "keys"
+    manifest = asyncio.run(backup.take(given, folder, keys=keys))
+    assert (manifest.database.kind, manifest.whole) == ("dump", True)
+    with pytest.raises(SetupMissing, match="as its owner"):
+        asyncio.run(backup.take(replace(given, database_owner_url=None), tmp_path / "b", keys=None))
+
+    name = "restored_elsewhere"
+    cluster.create(name, template="template1")
+    home = settings.home.parent / "again"
+    again = Settings(
+        home=home,
+        commons=home,
+        database_url=cluster.app_url(name),
+        database_owner_url=cluster.owner_url(name),
+    )
+    asked = Asked(folder=folder, keys=keys)
+    with pytest.raises(SetupMissing, match="still empty"):
+        put_back(again, asked)
+    restore_dump(cluster.owner_url(name), folder / "database.dump")
+    assert put_back(again, asked).sound
+    assert (again.home / "blobs" / key_of(kept)).read_bytes() == b"kept"
+    with psycopg.connect(cluster.owner_url(name)) as connection:
+        assert connection.execute("SELECT fence FROM jobs.dispatcher").fetchone() == (FENCE_GAP,)
+    with pytest.raises(RequestInvalid, match="a Postgres of your own"):
+        put_back(replace(again, database_url=None), asked)
+
+
+def wire_keys(settings: Settings) -> None:
+    """Make the keys that a first start makes."""
+    for name in ("secrets", "signing.pem"):
+        (settings.keys / name).write_bytes(b"a key")
+
+
+def restore_dump(owner_url: str, dump: Path) -> None:
+    """Do what the operator of a given Postgres does."""
+    binaries = Binaries.for_account(Account.current())
+    command = [binaries.program("pg_restore"), "--no-owner", "--exit-on-error"]
+    subprocess.run([*command, f"--dbname={owner_url}", dump], check=True)
 
 
 def test_a_time_has_an_offset_or_is_no_time() -> None:

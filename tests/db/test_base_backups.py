@@ -2,7 +2,9 @@
 
 import os
 import shutil
+import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -10,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 
@@ -17,8 +20,9 @@ from mains.db import archive, base_backup, embedded
 from mains.db.archive import Archive, fetching, incarnation
 from mains.db.base_backup import BaseBackup
 from mains.db.cluster import Layout
+from mains.db.process import postmaster
 from mains.db.recovery import Recovery
-from mains.db.restoring import restoring
+from mains.db.restoring import RESTORED, restoring
 from mains.errors import (
     AlreadyExists,
     AlreadyRunning,
@@ -159,6 +163,52 @@ def test_what_runs_is_not_restored_over(past: Past, settings: Settings) -> None:
             restored(settings, past.base, Recovery(), over=True)
     finally:
         server.stop()
+
+
+def test_a_server_that_a_killed_mains_has_left_is_ended_first(
+    past: Past, settings: Settings
+) -> None:
+    assert restored(settings, past.base, Recovery()) == [1]
+    script = "; ".join(
+        [
+            "import os, sys",
+            "from pathlib import Path",
+            "from tests.db.test_base_backups import Settings, embedded",
+            "settings = Settings(home=Path(sys.argv[1]), commons=Path(sys.argv[2]))",
+            "embedded.start(settings, durable=False)",
+            "os.kill(os.getpid(), 9)",
+        ]
+    )
+    command = [sys.executable, "-c", script, settings.home, settings.commons]
+    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    left = postmaster(Layout(settings).data)
+    assert left is not None
+    archive = Recovery(past.archive, to_end=True)
+    assert restored(settings, past.base, archive, over=True) == [1, 2, 3]
+    assert not psutil.pid_exists(left.pid)
+    assert numbers_of(settings) == [1, 2, 3]
+
+
+def test_a_restore_that_was_killed_is_done_again(past: Past, settings: Settings) -> None:
+    script = "; ".join(
+        [
+            "import os, sys",
+            "from pathlib import Path",
+            "from tests.db.test_base_backups import NOW, Recovery, Settings, restoring",
+            "settings = Settings(home=Path(sys.argv[1]), commons=Path(sys.argv[2]))",
+            "made = restoring(settings, Path(sys.argv[3]), Recovery(), replace=False, now=NOW)",
+            "made.__enter__()",
+            "os.kill(os.getpid(), 9)",
+        ]
+    )
+    command = [sys.executable, "-c", script, settings.home, settings.commons, past.base]
+    killed = subprocess.run(command, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    beside = postmaster(Layout(settings).folder / RESTORED)
+    assert beside is not None
+    assert restored(settings, past.base, Recovery()) == [1]
+    assert not psutil.pid_exists(beside.pid)
+    assert {path.name for path in Layout(settings).folder.glob("data*")} == {"data"}
 
 
 def flip(path: Path) -> None:

@@ -7,10 +7,13 @@ from typing import Any
 from uuid import UUID
 
 import orjson
+import psycopg
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from psycopg.rows import DictRow
 
+from mains.db import Queries
 from mains.errors import (
     MainsError,
     ProtocolUnsupported,
@@ -124,6 +127,41 @@ async def test_the_same_instance_asking_again_keeps_its_epoch(town: Town) -> Non
     again = await town.register(agent)
 
     assert again.json()["epoch"] == 1
+
+
+async def test_after_a_restore_every_agent_registers_anew_and_no_token_is_good(
+    town: Town, owner_url: str
+) -> None:
+    agent = await town.joined(await token_of(town))
+    operator = await town.key("centre", Role.OPERATOR)
+    unused = (await town.client.post("/v1/sites/north/token", headers=operator)).json()["token"]
+
+    async with town.database.transaction() as tx:
+        await service.fence_all(tx, gap=1_000, now=town.clock.now())
+
+    with pytest.raises(StaleEpoch):
+        await spoken(town, agent.envelope(town.clock.now()))
+    assert (await town.register(agent)).json()["code"] == "stale_epoch"
+    later = Agent(key=agent.key, site_id=agent.site_id)
+    await town.register(later)
+    assert later.epoch == 1_002
+    assert (await town.join(unused, Agent())).json()["code"] == "token_invalid"
+    assert await skips(town) == []
+    async with await psycopg.AsyncConnection.connect(owner_url) as connection:
+        await connection.execute("UPDATE sites.site SET epoch = epoch + 5")
+        await connection.execute(
+            "INSERT INTO sites.registration "
+            "SELECT site_id, epoch + 5, gen_random_uuid(), 'node-1', registered_at "
+            "FROM sites.registration ORDER BY epoch DESC LIMIT 1"
+        )
+    assert [row["skips"] for row in await skips(town)] == [True]
+
+
+async def skips(town: Town) -> list[DictRow]:
+    """Return the sites whose epochs the audit finds fault with."""
+    query = Queries.load("mains.sites", "audit.sql")["epoch_counts_registrations"]
+    async with town.database.transaction() as tx:
+        return await (await tx.execute(query)).fetchall()
 
 
 async def test_registrations_at_once_get_different_epochs(town: Town) -> None:

@@ -9,6 +9,7 @@ import asyncio
 import json
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -45,6 +46,7 @@ FENCE_GAP: Final = 1_000_000
 
 LATEST: Final = "latest"
 UNSOUND_EXIT_CODE: Final = 1
+TOLD_TO_END_EXIT_CODE: Final = 143
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -266,6 +268,8 @@ async def _audit(database: Database) -> list[str]:
 
 def main() -> None:
     os.umask(0o077)
+    # Told to end, it ends the database that it makes as well.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TOLD_TO_END_EXIT_CODE))
     parser = argparse.ArgumentParser(prog="mains restore")
     parser.add_argument("folder", type=_path)
     parser.add_argument("--to-time")

@@ -13,6 +13,7 @@ from mains.db.cluster import APPLICATION, OWNER, Cluster, Layout
 from mains.db.embedded import Endpoints
 from mains.db.folders import PRIVATE, PUBLIC, check_reachable, make_folder, sync_folder
 from mains.db.lock import InstanceLock
+from mains.db.process import end, postmaster
 from mains.db.recovery import Recovery
 from mains.errors import AlreadyExists
 from mains.settings import Settings
@@ -49,6 +50,7 @@ def restoring(
                 hint="Restore into another MAINS_HOME, or tell `--replace`: then it is set aside.",
             )
         layout.data = data.with_name(RESTORED)
+        _end_left_over(data, layout.data)
         check_reachable(layout.data, account)
         base_backup.place(base, layout.data, account)
         cluster = Cluster(layout, account, durable=durable)
@@ -66,3 +68,10 @@ def restoring(
         sync_folder(layout.folder)
     finally:
         lock.release()
+
+
+def _end_left_over(*folders: Path) -> None:
+    """End servers of a mains, or of a restore, that was killed: both use the same socket."""
+    for data in folders:
+        if (left := postmaster(data)) is not None:
+            end(left)
