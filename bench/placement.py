@@ -131,7 +131,7 @@ async def measure(url: str, city: Megacity) -> Reading:
     reading.shapes = len({(job.kind.need, job.kind.seconds_per_task) for job in queue})
     reading.lines = sum(len(lines) for lines in queue.organisations.values())
     planned = _Planned()
-    dispatch.plan = planned  # type: ignore[assignment]
+    vars(dispatch)["plan"] = planned
     for number in range(-1, TICKS):
         now = NOW + timedelta(seconds=number + 1)
         await end_some(database, now)
@@ -156,7 +156,7 @@ class _Planned:
     """Stands where `plan` does, keeps time, and remembers what was planned last."""
 
     def __init__(self) -> None:
-        self._plan = dispatch.plan
+        self._plan = vars(dispatch)["plan"]
         self._last: Any = None
         self.took = 0.0
 

@@ -283,7 +283,7 @@ def wire_keys(settings: Settings) -> None:
 def restore_dump(owner_url: str, dump: Path) -> None:
     """Do what the operator of a given Postgres does."""
     binaries = Binaries.for_account(Account.current())
-    command = [binaries.program("pg_restore"), "--no-owner", "--exit-on-error"]
+    command: list[str | Path] = [binaries.program("pg_restore"), "--no-owner", "--exit-on-error"]
     subprocess.run([*command, f"--dbname={owner_url}", dump], check=True)
 
 

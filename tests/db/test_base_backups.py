@@ -179,7 +179,7 @@ def test_a_server_that_a_killed_mains_has_left_is_ended_first(
             "os.kill(os.getpid(), 9)",
         ]
     )
-    command = [sys.executable, "-c", script, settings.home, settings.commons]
+    command: list[str | Path] = [sys.executable, "-c", script, settings.home, settings.commons]
     assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
     left = postmaster(Layout(settings).data)
     assert left is not None
@@ -201,7 +201,8 @@ def test_a_restore_that_was_killed_is_done_again(past: Past, settings: Settings)
             "os.kill(os.getpid(), 9)",
         ]
     )
-    command = [sys.executable, "-c", script, settings.home, settings.commons, past.base]
+    command: list[str | Path] = [sys.executable, "-c", script]
+    command += [settings.home, settings.commons, past.base]
     killed = subprocess.run(command, check=False)
     assert killed.returncode == -signal.SIGKILL
     beside = postmaster(Layout(settings).folder / RESTORED)

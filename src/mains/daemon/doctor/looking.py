@@ -186,7 +186,7 @@ def _synchronised() -> bool | None:
 
 def _health_seconds(state: Running) -> float | None:
     begun = time.monotonic()
-    return time.monotonic() - begun if answers(state.url) else None
+    return time.monotonic() - begun if answers(state) else None
 
 
 def _backup(settings: Settings, now: datetime) -> Finding:
