@@ -75,8 +75,10 @@ class Megacity:
             "sites.site (id, name, title, organisation_id, attributes, public_key, epoch,"
             " last_seen, lease_until, created_at)",
             (
-                (key, f"site-{n}", "", self.organisations[0], "{}", "0" * 64, 1, NOW)
-                + (lease_until, NOW)
+                (
+                    *(key, f"site-{n}", "", self.organisations[0], "{}", "0" * 64, 1, NOW),
+                    *(lease_until, NOW),
+                )
                 for n, key in enumerate(sites)
             ),
         )

@@ -162,7 +162,7 @@ class _Planned:
 
     def __call__(self, snapshot: Snapshot, **asked: Any) -> list[Assignment]:
         before = time.perf_counter()
-        chosen = self._plan(snapshot, **asked)
+        chosen: list[Assignment] = self._plan(snapshot, **asked)
         self.took = (time.perf_counter() - before) * 1_000
         self._last = snapshot, asked, chosen
         return chosen
