@@ -1,8 +1,9 @@
 """Shapes of jobs as real clusters have them: fitted figures, or rows of the traces themselves.
 
 The figures were fitted to 99,617 GPU jobs of SenseTime Helios "Venus"
-(S-Lab-System-Group/HeliosData, CC-BY-4.0), to 8,152 pods of Alibaba's cluster-trace-gpu-v2023, and to the virtual clusters of
-Microsoft Philly (msr-fiddle/philly-traces, CC-BY-4.0). With TRACES=folder, which holds
+(S-Lab-System-Group/HeliosData, CC-BY-4.0), to 8,152 pods of Alibaba's cluster-trace-gpu-v2023,
+and to the virtual clusters of Microsoft Philly (msr-fiddle/philly-traces, CC-BY-4.0).
+With TRACES=folder, which holds
 `jobs/helios_venus_2020_apr_aug.csv.gz` and `jobs/alibaba_v2023_pods.csv.gz`, shapes are drawn from
 the rows there.
 """
