@@ -1,10 +1,13 @@
 """The real application on a port of this machine, over a city with something of everything."""
 
 import asyncio
+import logging
 import socket
+import sys
 import tempfile
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx
+import structlog
 import uvicorn
 import uvloop
 from fastapi import FastAPI
@@ -116,47 +120,66 @@ def served(store: Store) -> Iterator[Served]:
             sync_wait_seconds=0,
             reading_seconds_max=READING_SECONDS_MAX,
         )
-        logs.configure(settings.logs, "api")
-        hall = _Thread(store, settings)
-        hall.start()
-        try:
-            yield hall.wait()
-        finally:
-            hall.end()
+        hall = _Hall(store, settings)
+        with _logs_of(settings):
+            hall.start()
+            try:
+                yield hall.wait()
+            finally:
+                hall.end()
 
 
-class _Thread(threading.Thread):
-    """The server's own thread and loop, as the API's process has one."""
+@contextmanager
+def _logs_of(settings: Settings) -> Iterator[None]:
+    """Log as the API's process does; put everything back, for tests go on in this process."""
+    before, handlers, hook = structlog.get_config(), logging.root.handlers[:], sys.excepthook
+    level = logging.root.level
+    logs.configure(settings.logs, "api")
+    structlog.configure(cache_logger_on_first_use=False)
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
+        for handler in logging.root.handlers:
+            handler.close()
+        logging.root.handlers[:], sys.excepthook = handlers, hook
+        logging.root.setLevel(level)
+
+
+class _Hall:
+    """The server in a thread and a loop of its own, as the API's process has one."""
 
     def __init__(self, store: Store, settings: Settings) -> None:
-        super().__init__(name="served", daemon=True)
         self._store = store
         self._settings = settings
         self._socket = socket.create_server(("127.0.0.1", 0))
         self._ready = threading.Event()
         self._served: Served | None = None
         self._server: uvicorn.Server | None = None
-        self._fault: BaseException | None = None
+        self._pool = ThreadPoolExecutor(1)
+        self._running: Future[None] | None = None
+
+    def start(self) -> None:
+        self._running = self._pool.submit(self._run)
+        self._running.add_done_callback(lambda _: self._ready.set())
 
     def wait(self) -> Served:
+        """Return once it answers; raises what it failed with."""
+        assert self._running is not None
         assert self._ready.wait(START_SECONDS_MAX), "the application does not start"
-        if self._fault is not None:
-            raise self._fault
+        if self._running.done():
+            self._running.result()
         assert self._served is not None
         return self._served
 
     def end(self) -> None:
         if self._server is not None:
             self._server.should_exit = True
-        self.join(START_SECONDS_MAX)
+        self._pool.shutdown()
 
-    def run(self) -> None:
-        try:
-            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                runner.run(self._serve())
-        except BaseException as error:  # noqa: BLE001 - a thread hands its fault to who waits
-            self._fault = error
-            self._ready.set()
+    def _run(self) -> None:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(self._serve())
 
     async def _serve(self) -> None:
         database = await Database.open(self._store.app_url, size_max=12)

@@ -19,8 +19,8 @@ def store(app_url: str, owner_url: str) -> Store:
 def test_whatever_is_asked_no_answer_is_a_fault_of_the_server(store: Store) -> None:
     with served(store) as city:
         before, judge, dice = deposits(store), Judge(), chance(SEED, "requests")
-        generate(city, judge, dice, number=60)
-        spoil(city, judge, dice, number=300)
+        generate(city, judge, dice, number=40)
+        spoil(city, judge, dice, number=200)
     judge.conclude()
     assert {"2xx", "4xx", "generated", "spoiled"} <= set(judge.counts)
     check_books(store, {**before, **judge.deposits})
