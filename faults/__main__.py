@@ -24,6 +24,7 @@ CAMPAIGNS: Final[tuple[str, ...]] = (
     "simulation",
     "requests",
     "disks",
+    "clocks",
 )
 """In the order in which a share runs them."""
 
