@@ -34,6 +34,8 @@ SETTINGS: Final = {
     "model_seconds_max": "how long one answer of the model may take",
     "listen_host": "the address that the API listens on",
     "listen_port": "its port; 0 takes a free one",
+    "public_url": "the address that join tokens name, such as `https://city.example:8443`; without "
+    "it, the one by which the operator came",
     "tls": "`auto` encrypts beyond loopback, `off` speaks plain HTTP behind a proxy that encrypts",
     "tls_certificate": "a certificate to serve with, its chain in PEM; without it mains makes one",
     "tls_key": "the key of that certificate, in PEM",

@@ -35,6 +35,7 @@ class Settings:
     model_seconds_max: int = 60
     listen_host: str = "127.0.0.1"
     listen_port: int = 0
+    public_url: str | None = None
     tls: str = "auto"
     tls_certificate: str | None = None
     tls_key: str | None = None
@@ -80,6 +81,7 @@ class Settings:
             model_key=environ.get("MAINS_MODEL_KEY") or None,
             model_key_file=environ.get("MAINS_MODEL_KEY_FILE") or None,
             listen_host=environ.get("MAINS_LISTEN_HOST", "127.0.0.1"),
+            public_url=environ.get("MAINS_PUBLIC_URL") or None,
             tls=environ.get("MAINS_TLS") or "auto",
             tls_certificate=environ.get("MAINS_TLS_CERTIFICATE") or None,
             tls_key=environ.get("MAINS_TLS_KEY") or None,

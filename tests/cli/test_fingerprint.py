@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from mains.cli import contexts
+from mains.cli.contexts import Context, Contexts
 from mains.clock import SystemClock
 from mains.daemon import certificates
 from mains.daemon.certificates import Certificate
@@ -70,6 +71,31 @@ def test_an_address_of_the_environment_comes_with_its_certificate(
     assert mains("whoami").code == 0
     monkeypatch.setenv("MAINS_CERTIFICATE", str(tmp_path / "none.pem"))
     assert "MAINS_CERTIFICATE" in mains("whoami").err
+
+
+def test_a_known_address_with_another_certificate_is_refused_whoever_vouches_for_it(
+    mains: Mains,
+    url: str,
+    own: Certificate,
+    configuration: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Only a fingerprint that a person names says that a certificate was replaced."""
+    settings = Settings(home=tmp_path, commons=tmp_path, listen_host="city.example")
+    other = certificates.prepare(settings, now=SystemClock().now())
+    assert other is not None
+    before = Contexts().having(Context("city", url, KEY, certificate=other.pinned))
+    contexts.save(before, configuration)
+    pem = tmp_path / "own.pem"
+    pem.write_text(own.shown)
+    monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+
+    refused = mains("login", "--url", url, "--key", KEY)
+    assert (refused.code != 0, "certificate_unknown" in refused.err) == (True, True)
+    assert contexts.load(configuration) == before
+    named = mains("login", "--url", url, "--key", KEY, "--fingerprint", own.fingerprint)
+    assert named.code == 0, named.err
 
 
 @pytest.mark.parametrize("text", ["", "sha256:12", "g" * 64, "0" * 63])

@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 
 from mains.cli.contexts import Context
+from mains.cli.sites import leads_nowhere_else
 from mains.ids import new_id, short
 from mains.wire.ledger import DepositRequest
 from mains.wire.parties import OrganisationRequest
 from mains.wire.programmes import VoucherRequest
-from mains.wire.sites import NewPrice, NewSite
+from mains.wire.sites import JoinToken, NewPrice, NewSite
 from tests.cli.city import LOSE, City
 from tests.cli.conftest import Mains
 from tests.cli.doors import VOUCHER
@@ -162,3 +163,18 @@ def test_a_balance_shows_accounts_and_their_entries(mains: Mains, logged_in: Con
     assert "mains deposit empty" in mains("balance", "empty").out
     assert [each["seq"] for each in mains("balance", "--entries", "--json").json] == [2, 1]
     assert len(mains("balance", "--entries", "--limit", "1").out.splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("url", "nowhere_else"),
+    [
+        ("https://127.0.0.1:8443", True),
+        ("https://city.example:8443", False),
+        ("http://127.0.0.1:8080", False),
+    ],
+)
+def test_a_token_that_leads_to_its_own_machine_alone_is_told(url: str, nowhere_else: bool) -> None:
+    token = JoinToken(url=url, site="north", secret="s" * 43).encode()
+
+    assert leads_nowhere_else(token) is nowhere_else
+    assert not leads_nowhere_else(f"{token}newer")

@@ -1,18 +1,30 @@
 """Sites as their operators add, price and drain them."""
 
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
 import psycopg
 import pytest
 
-from mains.db import Queries
+from mains.db import Database, Queries
+from mains.settings import Settings
 from mains.sites import service
 from mains.wire.parties import Role
 from mains.wire.sites import JoinToken
-from tests.sites.builders import LEASE, Town, a_pool, a_report
+from tests.sites.builders import LEASE, Town, a_pool, a_report, a_town
 
 pytestmark = pytest.mark.anyio
+
+
+async def test_a_token_names_the_public_address_where_the_settings_do(
+    database: Database, settings: Settings
+) -> None:
+    public = replace(settings, public_url="https://city.example:8443/")
+    async with a_town(database, public) as town:
+        added = await town.add(await town.key("centre", Role.OPERATOR))
+
+    assert JoinToken.decode(added.json()["token"]["token"]).url == "https://city.example:8443"
 
 
 async def test_one_command_adds_a_site_with_its_pools_and_gives_a_token_once(town: Town) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mains.cli import contexts
-from mains.cli.contexts import Context
+from mains.cli.contexts import Context, Contexts
 from mains.cli.output import Output
 from mains.cli.session import Session, command, complete_context, connect
 from mains.errors import CertificateUnknown, RequestInvalid, ServerUnreachable
@@ -45,7 +45,8 @@ def login(
     from mains.wire.trust import require_private_way
 
     out = session.out
-    found = _trusted(_server_meant(url), fingerprint, as_json=out.as_json)
+    found = _known_before(_server_meant(url), session.contexts, fingerprint)
+    found = _trusted(found, fingerprint, as_json=out.as_json)
     require_private_way(found.url, insecure=insecure)
     context = replace(found, name=name or found.name, key=_key(key, found, as_json=out.as_json))
     with connect(context, key=context.key) as client:
@@ -124,6 +125,20 @@ def _server_meant(url: str | None) -> Context:
             hint="`mains up` starts one; `mains login --url URL` takes another.",
         )
     return local
+
+
+def _known_before(context: Context, known: Contexts, fingerprint: str | None) -> Context:
+    """Return the context with the certificate that this address was known by, if it was.
+
+    Whoever shows another one there is refused like any stranger, and only a fingerprint that a
+    person names can say that it was replaced.
+    """
+    if context.certificate is not None or fingerprint is not None:
+        return context
+    for each in known.known.values():
+        if each.url == context.url and each.home is None and each.certificate is not None:
+            return replace(context, certificate=each.certificate)
+    return context
 
 
 def _trusted(context: Context, fingerprint: str | None, *, as_json: bool) -> Context:

@@ -11,7 +11,7 @@ from mains.cli.output import Output, ago, moment, size
 from mains.cli.parties import attributes_of
 from mains.cli.requests import checked, checked_document, read_yaml
 from mains.cli.session import Session, command, connect
-from mains.errors import MainsError, RequestInvalid
+from mains.errors import MainsError, RequestInvalid, TokenInvalid
 
 if TYPE_CHECKING:
     from mains.wire.sites import PoolView, SiteView, TokenView
@@ -192,7 +192,25 @@ def _tell_state(out: Output, site: SiteView) -> None:
 def _show_token(out: Output, made: TokenView) -> None:
     out.line(f"Join token of {made.site}, shown this once, good until {moment(made.expires_at)}:")
     out.line(made.token)
+    if leads_nowhere_else(made.token):
+        out.note(
+            "It leads to this machine alone: MAINS_PUBLIC_URL of the server names the address "
+            "that agents elsewhere dial."
+        )
     out.line("next, at the site: mains agent --folder FOLDER --join -    (and paste the token)")
+
+
+def leads_nowhere_else(token: str) -> bool:
+    """Tell whether a server that others reach has made a token for its own machine."""
+    from mains.wire.sites import JoinToken
+    from mains.wire.trust import is_loopback
+
+    try:
+        url = JoinToken.decode(token).url
+    except TokenInvalid:
+        # A newer server may say more in it than is known here.
+        return False
+    return url.startswith("https:") and is_loopback(url)
 
 
 def _show_site(out: Output, site: SiteView) -> None:

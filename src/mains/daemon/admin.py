@@ -86,7 +86,7 @@ def _switch_certificate(settings: Settings) -> Done:
     shown = certificates.switch(settings)
     if (state := running(settings.state_file)) is not None:
         # The command line of this machine trusts what is written there.
-        replace(state, certificate=shown.pinned).write(settings.state_file)
+        replace(state, certificate=shown.shown).write(settings.state_file)
     return Done(
         {"shown": shown.fingerprint, "until": shown.until.isoformat()},
         f"The certificate shown from now on has the fingerprint sha256:{shown.fingerprint}\n"

@@ -21,7 +21,7 @@ from mains.daemon.children import SOCKET_VARIABLE
 from mains.daemon.lifeline import while_parent_lives
 from mains.daemon.opening import opened
 from mains.daemon.wiring import wire
-from mains.errors import Unavailable
+from mains.errors import MainsError, Unavailable
 from mains.jobs import views
 from mains.reports.door import ReportsWired
 from mains.settings import Settings
@@ -102,10 +102,13 @@ async def _watch_certificate(
         try:
             wired.certificates = certificates.announced(wired.settings)
             if certificate.stamp != shown and config.ssl is not None:
+                now = certificate.stamp
+                # Tried apart: half of a pair would take the present key out of service.
+                certificates.check(certificate)
                 config.ssl.load_cert_chain(certificate.chain, certificate.key)
-                shown = certificate.stamp
+                shown = now
                 log.info("another certificate is shown", fingerprint=certificate.fingerprint)
-        except (OSError, ValueError) as error:
+        except (MainsError, OSError, ValueError) as error:
             # Half of an operator's pair may be there already; the other half follows.
             log.warning("the certificate is not readable", reason=str(error))
         await asyncio.sleep(CERTIFICATE_SECONDS)

@@ -51,6 +51,11 @@ class Certificate:
         return first.public_bytes(serialization.Encoding.PEM).decode()
 
     @property
+    def shown(self) -> str:
+        """The certificate in PEM, without its chain: whoever vouches for it."""
+        return self.parsed[0].public_bytes(serialization.Encoding.PEM).decode()
+
+    @property
     def fingerprint(self) -> str:
         return self.parsed[0].fingerprint(hashes.SHA256()).hex()
 
@@ -75,6 +80,12 @@ def prepare(settings: Settings, *, now: datetime) -> Certificate | None:
         return None
     if certificate.chain.parent == settings.keys and not certificate.chain.exists():
         _make(settings, OWN, now=now)
+    check(certificate)
+    return certificate
+
+
+def check(certificate: Certificate) -> None:
+    """Raises SetupMissing for a certificate and a key that do not go together."""
     try:
         ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(
             certificate.chain, certificate.key
@@ -85,7 +96,6 @@ def prepare(settings: Settings, *, now: datetime) -> Certificate | None:
             f"{certificate.key}: {error}",
             hint="MAINS_TLS_CERTIFICATE and MAINS_TLS_KEY name PEM files that go together.",
         ) from error
-    return certificate
 
 
 def serving(settings: Settings) -> Certificate | None:

@@ -111,6 +111,12 @@ class Crew:
         task.cancel()
         await child.end()
 
+    def restart(self, name: str) -> None:
+        """End a child's process, if there is one now; it is started again."""
+        child, _ = self._children.get(name, (None, None))
+        if child is not None and child.process is not None and child.process.returncode is None:
+            child.process.terminate()
+
     async def end(self) -> None:
         """End every task and every child; raises what made a task fail, if one did."""
         for task in tuple(self._tasks):

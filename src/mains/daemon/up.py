@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -61,6 +62,8 @@ async def serve(settings: Settings) -> None:
             state.write(settings.state_file)
             log.info("up", url=state.url)
             crew.watch(_keep_agents(settings, state, crew))
+            if certificate is not None:
+                crew.watch(_keep_certificate(settings, certificate, crew))
             await told.wait()
         finally:
             settings.state_file.unlink(missing_ok=True)
@@ -142,6 +145,8 @@ def _state(
     listening: socket.socket, endpoints: embedded.Endpoints, certificate: Certificate | None
 ) -> State:
     host, port = listening.getsockname()[:2]
+    # One that listens everywhere is found from this machine at its loopback.
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
     shown = f"[{host}]" if ":" in host else host
     return State(
         url=f"{'http' if certificate is None else 'https'}://{shown}:{port}",
@@ -149,7 +154,7 @@ def _state(
         started=psutil.Process().create_time(),
         version=__version__,
         database_url=endpoints.app_url,
-        certificate=None if certificate is None else certificate.pinned,
+        certificate=None if certificate is None else certificate.shown,
     )
 
 
@@ -183,15 +188,41 @@ async def _keep_database(server: embedded.Server) -> None:
             log.warning("the database does not start", reason=str(error))
 
 
+async def _keep_certificate(settings: Settings, certificate: Certificate, crew: Crew) -> None:
+    """Let this machine's own know an operator's certificate that was renewed.
+
+    They know the server by what it shows, for an authority vouches for its public name alone. Of
+    mains' own certificates agents hear from the server.
+    """
+    known = certificate.shown
+    while True:
+        await asyncio.sleep(LOOK_SECONDS)
+        try:
+            certificates.check(certificate)
+            shown, renewed = certificate.shown, certificate.pinned is None
+        except (MainsError, OSError, ValueError):
+            # Half of a pair; the API says so in its log.
+            continue
+        state = State.read(settings.state_file)
+        if shown == known or state is None:
+            continue
+        known = shown
+        replace(state, certificate=shown).write(settings.state_file)
+        for folder in _site_folders(settings) if renewed else ():
+            (folder / TRUSTED_FILE).write_text(shown, "ascii")
+            crew.restart(_agent_name(folder))
+
+
 async def _keep_agents(settings: Settings, state: State, crew: Crew) -> None:
     """Run an agent for every site folder of this instance, new ones included, gone ones not."""
     known: set[Path] = set()
     while True:
         present = set(_site_folders(settings))
         for folder in sorted(present - known):
-            if state.certificate is not None:
+            now = State.read(settings.state_file) or state
+            if now.certificate is not None:
                 # The address may have become an https one since this agent joined.
-                (folder / TRUSTED_FILE).write_text(state.certificate, "ascii")
+                (folder / TRUSTED_FILE).write_text(now.certificate, "ascii")
             crew.keep(_agent(settings, state.url, folder))
         for folder in known - present:
             await crew.dismiss(_agent_name(folder))

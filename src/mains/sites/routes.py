@@ -13,6 +13,7 @@ from mains.parties.door import (
     CallerDependency,
     NowDependency,
     TransactionDependency,
+    Wired,
     WiredDependency,
 )
 from mains.sites import rules, service
@@ -56,9 +57,7 @@ async def add_site(
     )
     return NewSiteView(
         site=await _view(tx, site, now=now),
-        token=await _token(
-            tx, site, request, certificates=wired.certificates, caller=caller, now=now
-        ),
+        token=await _token(tx, site, request, wired=wired, caller=caller, now=now),
     )
 
 
@@ -96,7 +95,7 @@ async def renew_token(
 ) -> TokenView:
     """Give a fresh join token and end the unused ones; the next agent to join replaces this one."""
     site = await _own_site(tx, reference, caller=caller)
-    return await _token(tx, site, request, certificates=wired.certificates, caller=caller, now=now)
+    return await _token(tx, site, request, wired=wired, caller=caller, now=now)
 
 
 @router.post("/sites/{reference}/drain")
@@ -192,15 +191,16 @@ async def _token(
     site: service.Site,
     request: Request,
     *,
-    certificates: str | None,
+    wired: Wired,
     caller: Caller,
     now: datetime,
 ) -> TokenView:
-    """The agent dials the address by which this operator came: it is known to work from outside."""
+    """The agent dials the address by which this operator came, unless the settings name one."""
+    certificates = wired.certificates
     token = await service.join_token(
         tx,
         site_id=site.id,
-        url=str(request.base_url).rstrip("/"),
+        url=(wired.settings.public_url or str(request.base_url)).rstrip("/"),
         tls_sha256=fingerprint_of(certificates) if certificates else None,
         actor_id=caller.person_id,
         now=now,
