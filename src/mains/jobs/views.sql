@@ -43,7 +43,9 @@ where (%(id)s::uuid is null or job.id = %(id)s)
   and (
     %(before)s::uuid is null
     or (job.submitted_at, job.id) < (
-      select last.submitted_at, last.id from jobs.job as last where last.id = %(before)s
+      select last.submitted_at, last.id from jobs.job as last
+      where last.id = %(before)s
+        and (%(organisation_id)s::uuid is null or last.organisation_id = %(organisation_id)s)
     )
   )
 order by job.submitted_at desc, job.id desc
