@@ -33,7 +33,7 @@ async def shipped(city: City, site: Site, *chunks: LogChunk, bytes_max: int = 10
 
 
 async def read(city: City, job_id: UUID, *, task: int = 0, follow: bool = False) -> bytes:
-    parts = logs.stream(city.database, job_id, task=task, offset=0, follow=follow)
+    parts = logs.stream(city.database.transaction, job_id, task=task, offset=0, follow=follow)
     return b"".join([part async for part in parts])
 
 

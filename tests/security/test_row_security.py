@@ -1,5 +1,6 @@
 """Row-level security: a query without a condition finds the rows of one organisation alone."""
 
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -8,11 +9,12 @@ from psycopg import errors, sql
 
 from mains.db import Database, Transaction
 from mains.ids import new_id
+from mains.jobs import logs
 from mains.parties.door import own_rows
 from mains.parties.rules import Caller
 from mains.wire.parties import Role
 from tests.api.builders import Hall, Headers
-from tests.security.builders import furnish
+from tests.security.builders import MARK, furnish
 
 pytestmark = pytest.mark.anyio
 
@@ -25,6 +27,33 @@ SHARED: Final = {
     "programmes.version": "rules are public",
 }
 """Tables that a caller's transaction reads whole, and why."""
+
+_JOB: Final = "(SELECT organisation_id FROM jobs.job WHERE job.id = t.{})"
+_ATTEMPT: Final = "(SELECT organisation_id FROM jobs.attempt WHERE attempt.id = t.{})"
+WHOSE: Final = {
+    "parties.person": "t.home_id",
+    "parties.membership": "t.organisation_id",
+    "parties.api_key": "t.organisation_id",
+    "programmes.voucher": "t.organisation_id",
+    "programmes.cap": "t.organisation_id",
+    "quotes.quote": "t.organisation_id",
+    "jobs.job": "t.organisation_id",
+    "jobs.attempt": "t.organisation_id",
+    "jobs.task": _JOB.format("job_id"),
+    "jobs.artefact": _JOB.format("job_id"),
+    "jobs.receipt": _JOB.format("job_id"),
+    "jobs.content": "t.organisation_id",
+    "jobs.log_chunk": _ATTEMPT.format("attempt_id"),
+    "metering.reading": _ATTEMPT.format("draw_id"),
+    "ledger.account": "t.owner_id",
+    "ledger.hold": "t.organisation_id",
+    "ledger.draw": "(SELECT organisation_id FROM ledger.hold WHERE hold.id = t.hold_id)",
+    "ledger.entry": """(
+        SELECT max(a.owner_id::text)::uuid FROM ledger.account AS a
+        WHERE a.id IN (t.debit, t.credit) AND a.kind IN ('own', 'voucher', 'cap', 'pot')
+    )""",
+}
+"""Whose a row is, said in other words than the policies', so that the two are compared."""
 
 TABLES: Final = """
 SELECT format('%s.%s', n.nspname, c.relname) AS name, c.relrowsecurity AS secured,
@@ -54,7 +83,7 @@ async def test_every_table_that_a_caller_reads_is_secured_or_said_to_be_shared(
     readable = {each["name"]: each for each in found if each["readable"]}
     secured = {name for name, each in readable.items() if each["secured"]}
     assert readable.keys() - secured == SHARED.keys()
-    assert len(secured) >= 17
+    assert secured == WHOSE.keys()
     for name in secured:
         assert readable[name]["policies"] == ["server", "tenant"], name
     assert {each["name"] for each in found if each["writable"]} == {"jobs.receipt"}
@@ -78,9 +107,27 @@ async def test_a_query_without_a_condition_finds_the_rows_of_one_organisation(ha
         assert other[name], f"{name}: nothing to see, so this proves nothing"
         assert not own[name] & other[name], f"{name}: both see the same rows"
         assert own[name] | other[name] <= everything[name]
+    for caller, found in zip(callers, seen, strict=True):
+        async with database.transaction() as tx:
+            wanted = {name: await rows(tx, name, of=caller.organisation_id) for name in secured}
+        assert found == wanted
     async with own_rows(database, callers[0]) as tx:
         with pytest.raises(errors.InsufficientPrivilege):
             await tx.execute("SELECT FROM jobs.upload")
+
+
+async def test_a_log_is_read_with_the_sight_of_who_reads_it(hall: Hall) -> None:
+    voice = await hall.site()
+    own, other = [await furnish(hall, voice, name) for name in ("own", "stranger")]
+    read = []
+    for home in (own, other):
+        sight = partial(
+            own_rows, hall.wired.database, await caller_of(hall, home.keys[Role.MEMBER])
+        )
+        job_id = UUID(own.things["job"])
+        parts = logs.stream(sight, job_id, task=0, offset=0, follow=False)
+        read.append(b"".join([part async for part in parts]))
+    assert read == [f"{MARK}\n".encode(), b""]
 
 
 async def test_the_scope_ends_with_its_transaction(app_url: str) -> None:
@@ -106,9 +153,13 @@ async def whoever(tx: Transaction) -> tuple[str, str]:
     return row["who"], row["home"] or ""
 
 
-async def rows(tx: Transaction, table: str) -> set[str]:
-    query = sql.SQL("SELECT ctid::text AS place FROM {}")
-    found = await tx.execute(query.format(sql.Identifier(*table.split("."))))
+async def rows(tx: Transaction, table: str, *, of: UUID | None = None) -> set[str]:
+    """Return where a table's rows lie: all that are seen, or those of an organisation."""
+    query = sql.SQL(
+        "SELECT t.ctid::text AS place FROM {} AS t WHERE %(of)s::uuid IS NULL OR {} = %(of)s"
+    )
+    whose = sql.SQL(WHOSE[table])
+    found = await tx.execute(query.format(sql.Identifier(*table.split(".")), whose), {"of": of})
     return {row["place"] for row in await found.fetchall()}
 
 

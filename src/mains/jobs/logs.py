@@ -2,11 +2,12 @@
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Final
 from uuid import UUID
 
-from mains.db import Database, Queries, Transaction
+from mains.db import Queries, Transaction
 from mains.errors import RequestInvalid
 from mains.wire.agent import LogChunk, LogCursor
 
@@ -15,6 +16,9 @@ QUERIES = Queries.load(__package__, "queries.sql")
 POLL_SECONDS: Final = 0.2
 CHUNKS_PER_READ: Final = 64
 FOLLOW_SECONDS_MAX: Final = 6 * 3600
+
+Opener = Callable[[], AbstractAsyncContextManager[Transaction]]
+"""Begins one of the short transactions that a log is read in, each with the reader's sight."""
 
 
 async def take(
@@ -66,7 +70,7 @@ def _decoded(chunk: LogChunk) -> bytes:
 
 
 async def stream(
-    database: Database, job_id: UUID, *, task: int, offset: int, follow: bool
+    transaction: Opener, job_id: UUID, *, task: int, offset: int, follow: bool
 ) -> AsyncIterator[bytes]:
     """Yield a task's log from offset on; follow: until the task has ended and all is shown.
 
@@ -75,7 +79,7 @@ async def stream(
     deadline = asyncio.get_running_loop().time() + FOLLOW_SECONDS_MAX
     current: UUID | None = None
     while True:
-        async with database.transaction() as tx:
+        async with transaction() as tx:
             ended = await _ended(tx, job_id, task)
             attempt_id = await _attempt(tx, job_id, task)
             if attempt_id != current and current is not None:

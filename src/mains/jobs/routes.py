@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path as FilePath
 from typing import Annotated, Final
 from uuid import UUID
@@ -193,7 +194,13 @@ async def show_log(
     async with own_rows(wired.database, caller) as tx:
         job_id = await views.resolve(tx, ref, caller=caller)
         await views.check_task(tx, job_id, task)
-    parts = logs.stream(wired.database, job_id, task=task, offset=offset, follow=follow)
+    parts = logs.stream(
+        partial(own_rows, wired.database, caller),
+        job_id,
+        task=task,
+        offset=offset,
+        follow=follow,
+    )
     return StreamingResponse(parts, media_type="text/plain; charset=utf-8")
 
 
