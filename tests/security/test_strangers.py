@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 from typing import Final
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
@@ -10,7 +10,7 @@ import pytest
 from mains.ids import new_id
 from mains.wire.parties import Role
 from tests.api.builders import Hall, Headers, sha256_of
-from tests.security.builders import MARK, furnish, keys_of
+from tests.security.builders import MARK, Furnished, furnish, keys_of
 from tests.security.doors import DOORS, NOT_FOUND, Asked, Door
 
 pytestmark = pytest.mark.anyio
@@ -67,6 +67,22 @@ async def test_short_ids_name_own_jobs_alone(hall: Hall) -> None:
         f"/v1/jobs/{job[-12:]}/cancel", json={}, headers=strangers[Role.MEMBER]
     )
     assert cancelled.status_code == 404
+
+
+async def test_short_ids_are_looked_up_within_the_scope_of_the_transaction(hall: Hall) -> None:
+    own = await furnish(hall, await hall.site(), "own")
+    member = await whoami(hall, own)
+    for home, found in ((member, [UUID(own.things["job"])]), (str(uuid4()), []), ("", [])):
+        async with hall.wired.database.transaction() as tx:
+            await tx.execute(
+                "select set_config('mains.organisation', %s, true)"
+                ", set_config('role', 'mains_tenant', true)",
+                [home],
+            )
+            rows = await tx.execute(
+                "select own.id from jobs.own_by_tail(%s) as own (id)", [own.things["job"][-12:]]
+            )
+            assert [row["id"] for row in await rows.fetchall()] == found
 
 
 async def test_lists_of_a_stranger_go_on_from_nothing_of_others(hall: Hall) -> None:
@@ -151,3 +167,8 @@ def told(answer: httpx.Response, things: dict[str, str]) -> tuple[int, str]:
     for name in MISSING:
         text = text.replace(things[name], f"<{name}>")
     return answer.status_code, text
+
+
+async def whoami(hall: Hall, home: Furnished) -> str:
+    told = await hall.client.get("/v1/whoami", headers=home.keys[Role.MEMBER])
+    return str(told.json()["organisation_id"])

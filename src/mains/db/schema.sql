@@ -109,6 +109,14 @@ begin
   return null;
 end $$;
 
+CREATE FUNCTION jobs.own_by_tail(tail text) RETURNS SETOF uuid
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select id from jobs.job
+  where right(id::text, 12) = tail and organisation_id = parties.scope()
+$$;
+
 CREATE FUNCTION ledger.absorb(draws uuid[], instant timestamp with time zone) RETURNS void
     LANGUAGE plpgsql
     AS $$
@@ -2563,6 +2571,9 @@ GRANT USAGE ON SCHEMA reports TO mains_app;
 
 GRANT USAGE ON SCHEMA sites TO mains_app;
 GRANT USAGE ON SCHEMA sites TO mains_tenant;
+
+REVOKE ALL ON FUNCTION jobs.own_by_tail(tail text) FROM PUBLIC;
+GRANT ALL ON FUNCTION jobs.own_by_tail(tail text) TO mains_tenant;
 
 REVOKE ALL ON FUNCTION ledger.absorb(draws uuid[], instant timestamp with time zone) FROM PUBLIC;
 

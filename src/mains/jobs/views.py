@@ -51,7 +51,8 @@ async def resolve(tx: Transaction, ref: str, *, caller: Caller, acting: bool = F
     """Return the id of a job named by its full id, its last 12 digits, or `last`.
 
     Raises NotFound also where the job is another organisation's, so that nothing leaks. acting:
-    the caller is to change it, for which seeing it is not enough.
+    the caller is to change it, for which seeing it is not enough; the transaction is then the
+    server's, else one of `own_rows`.
     """
     if ref == "last":
         cursor = await tx.execute(QUERIES["last_job"], {"organisation_id": caller.organisation_id})
@@ -63,7 +64,8 @@ async def resolve(tx: Transaction, ref: str, *, caller: Caller, acting: bool = F
             "organisation_id": caller.organisation_id,
             "everything": caller.sees_all,
         }
-        cursor = await tx.execute(QUERIES["find_job"], named)
+        narrowed = not (acting or caller.sees_all)
+        cursor = await tx.execute(QUERIES["find_own_job" if narrowed else "find_job"], named)
     rows = await cursor.fetchall()
     if len(rows) > 1:
         raise RequestInvalid(f"{ref} names several jobs", hint="Give the full id.")

@@ -8,6 +8,13 @@ where id = %(id)s
   )
 limit 2
 
+-- In a narrowed transaction, where the policy says whose the jobs are.
+-- name: find_own_job
+select id from jobs.job where id = %(id)s
+union
+select own.id from jobs.own_by_tail(%(tail)s) as own (id)
+limit 2
+
 -- Newest by the server's clock: ids are made by callers and may say anything.
 -- name: last_job
 select id
