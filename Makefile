@@ -14,7 +14,7 @@ SHARE ?= 1/8
 RULES = $(shell find src/mains -name rules.py | sort)
 STORES = tests/ledger tests/metering tests/programmes tests/quotes tests/jobs tests/sites \
 	tests/parties tests/db/test_database.py tests/db/test_migrations.py tests/db/test_queries.py \
-	tests/db/test_upgrades.py \
+	tests/db/test_upgrades.py tests/security \
 	tests/reports/drafts tests/reports/test_library.py tests/reports/test_reviews.py
 POSTGRES_15 = /usr/lib/postgresql/15/bin/initdb
 PYTEST = $(BIN)/python -m pytest -p tests.no_skips -n $(WORKERS)
