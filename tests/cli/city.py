@@ -43,6 +43,7 @@ from mains.wire.jobs import (
 )
 from mains.wire.problem import PROBLEM_TYPE, Problem
 from mains.wire.spec import JobSpec
+from mains.wire.succession import PublishedKey, PublishedKeys, succession
 from tests.cli import doors
 from tests.cli.doors import NOON, yuan
 
@@ -60,6 +61,7 @@ class City:
     """What the server knows and what it was asked; tests read and change it freely."""
 
     signing_key: dsse.SigningKey = field(default_factory=dsse.generate)
+    successions: list[PublishedKey] = field(default_factory=list)
     quotes: dict[UUID, QuoteView] = field(default_factory=dict)
     specs: dict[UUID, JobSpec] = field(default_factory=dict)
     jobs: dict[UUID, JobDetail] = field(default_factory=dict)
@@ -161,6 +163,29 @@ class City:
         receipt = a_receipt(job).model_copy(update=changes)
         payload = receipt.model_dump_json().encode()
         return dsse.sign(payload, key=self.signing_key, payload_type=RECEIPT_TYPE)
+
+    def rotate_signing_key(self) -> None:
+        """Sign with a new key from now on, which the one before it vouches for."""
+        before, after = self.signing_key, dsse.generate()
+        self.successions += [] if self.successions else [a_published_key(before)]
+        self.successions.append(a_published_key(after, succession(before, after, made_at=NOON)))
+        self.signing_key = after
+
+    def published_keys(self) -> list[PublishedKey]:
+        known = {key.public_key for key in self.successions}
+        mine = self.signing_key.public_key_hex
+        return [*self.successions, *([] if mine in known else [a_published_key(self.signing_key)])]
+
+
+def a_published_key(key: dsse.SigningKey, envelope: bytes | None = None) -> PublishedKey:
+    return PublishedKey(
+        key_id=key.public_key_hex,
+        public_key=key.public_key_hex,
+        version=1,
+        made_at=NOON,
+        in_use=True,
+        succession=None if envelope is None else envelope.decode(),
+    )
 
 
 def a_task(number: int = 0, *, state: Any = "succeeded") -> TaskView:
@@ -363,6 +388,10 @@ def _add_content_routes(app: FastAPI) -> None:
             "version": __version__,
             "added_later": "a newer server says more",
         }
+
+    @app.get("/v1/server/keys")
+    async def server_keys() -> PublishedKeys:
+        return PublishedKeys(keys=app.state.city.published_keys())
 
     @app.get("/v1/audit")
     async def audit() -> AuditView:

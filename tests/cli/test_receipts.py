@@ -54,6 +54,31 @@ def test_a_job_is_verified_with_the_key_that_login_stored(
     assert not any(each.endswith("/server") for each in city.asked)
 
 
+def test_a_receipt_under_a_later_key_is_verified_by_the_line_from_the_stored_one(
+    mains: Mains, logged_in: Context, city: City, job: JobDetail, tmp_path: Path
+) -> None:
+    old = tmp_path / "old.json"
+    old.write_bytes(city.receipt(job))
+    city.rotate_signing_key()
+    new = mains("receipt", "verify", short(job.id))
+    assert new.code == 0, new.err
+    assert city.signing_key.public_key_hex in new.out
+    kept = tmp_path / "keys.json"
+    kept.write_text(json.dumps(mains("receipt", "keys", "--json").json), encoding="utf-8")
+    city.asked.clear()
+    assert mains("receipt", "verify", str(old)).code == 0
+    assert mains("receipt", "verify", str(old), "--key", str(kept)).code == 0
+    assert city.asked == []
+
+
+def test_a_key_that_no_trusted_one_vouches_for_is_refused(
+    mains: Mains, logged_in: Context, city: City, job: JobDetail
+) -> None:
+    city.signing_key = dsse.generate()
+    ran = mains("receipt", "verify", short(job.id))
+    assert (ran.code, "signature_invalid" in ran.err) == (3, True)
+
+
 def test_a_key_that_is_not_stored_is_asked_of_the_server_and_said_so(
     mains: Mains, job: JobDetail, city: City, served: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -136,7 +161,9 @@ def test_show_may_be_left_out_and_json_is_the_envelope_as_signed(
     verify_receipt(envelope, public_key=city.signing_key.public_key_hex)
 
 
-def test_a_missing_file_and_a_bad_key_are_said(mains: Mains, logged_in: Context) -> None:
+def test_a_missing_file_and_a_bad_key_are_said(
+    mains: Mains, logged_in: Context, job: JobDetail
+) -> None:
     assert "no file gone/receipt.json" in mains("receipt", "verify", "gone/receipt.json").err
     assert mains("receipt", "verify", "last", "--key", "abc").code == 2
 

@@ -8,10 +8,11 @@ from typing import Any
 
 from mains.db import Database, Transaction, jsonb
 from mains.parties import service as parties
+from mains.parties.keyfiles import Peppers
 from mains.reports.library import QUERIES, add_claims
 from mains.reports.values import identify
 
-PEPPER = bytes(range(32))
+PEPPER = Peppers({1: bytes(range(32))})
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 FILER = "SELECT id, home_id AS organisation_id FROM parties.person ORDER BY id LIMIT 1"
 

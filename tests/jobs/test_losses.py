@@ -416,10 +416,10 @@ async def test_secrets_are_sealed_reach_only_the_run_and_are_wiped_in_the_end(
     async with city.database.transaction() as tx:
         row = await (await tx.execute("select secrets from jobs.job")).fetchone()
     assert row == {"secrets": None}
-    box = SecretBox.from_file(tmp_path / "key")
-    sealed = SecretBox.from_file(tmp_path / "key").seal(b"x", job_id=job_id)
+    box = SecretBox.from_files(tmp_path)
+    sealed = SecretBox.from_files(tmp_path).seal(b"x", job_id=job_id)
     assert box.open(sealed, job_id=job_id) == b"x"
-    assert (tmp_path / "key").stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "secrets").stat().st_mode & 0o777 == 0o600
     with pytest.raises(StoreCorrupt):
         box.open(sealed, job_id=new_id())
 

@@ -13,11 +13,12 @@ from mains.clock import ManualClock
 from mains.db import Database
 from mains.parties import service
 from mains.parties.door import Wired, install_problem_details
+from mains.parties.keyfiles import Peppers
 from mains.parties.routes import router
 from mains.settings import Settings
 from mains.wire.parties import Role
 
-PEPPER = bytes(range(32))
+PEPPER = Peppers({1: bytes(range(32))})
 
 
 @dataclass

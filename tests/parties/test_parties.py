@@ -12,6 +12,7 @@ from mains.clock import ManualClock
 from mains.db import Database
 from mains.errors import NotFound, StoreCorrupt
 from mains.parties import keyfiles, service
+from mains.parties.keyfiles import Peppers
 from mains.settings import Settings
 from mains.wire.parties import Role
 from tests.parties.builders import PEPPER, Town, a_town
@@ -46,9 +47,9 @@ async def test_a_lost_administrator_key_is_replaced_and_the_old_one_ends(town: T
 
 def test_the_pepper_is_made_once_and_is_private(tmp_path: Path) -> None:
     keys = tmp_path / "keys"
-    first = keyfiles.pepper(keys)
-    assert keyfiles.pepper(keys) == first
-    assert len(first) == 32
+    first = Peppers.from_files(keys).newest
+    assert Peppers.from_files(keys).newest == first
+    assert (first[0], len(first[1])) == (1, 32)
     assert stat.S_IMODE((keys / "pepper").stat().st_mode) == 0o600
     assert stat.S_IMODE(keys.stat().st_mode) == 0o700
     assert [path.name for path in keys.iterdir()] == ["pepper"]
@@ -57,17 +58,19 @@ def test_the_pepper_is_made_once_and_is_private(tmp_path: Path) -> None:
 def test_two_first_starts_agree_on_the_pepper(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other = keyfiles.pepper(tmp_path / "other")
-    monkeypatch.setattr(Path, "exists", lambda path: False)
+    other = Peppers.from_files(tmp_path / "other").newest
     (tmp_path / "keys").mkdir()
-    (tmp_path / "keys" / "pepper").write_bytes(other)
-    assert keyfiles.pepper(tmp_path / "keys") == other
+    (tmp_path / "keys" / "pepper").write_bytes(other[1])
+    files = keyfiles.pepper_files(tmp_path / "keys")
+    monkeypatch.setattr(files, "versions", list)
+    files.begin(b"another pepper")
+    assert Peppers.from_files(tmp_path / "keys").newest == other
 
 
 def test_a_damaged_pepper_is_said_and_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "pepper").write_bytes(b"short")
     with pytest.raises(StoreCorrupt, match="pepper"):
-        keyfiles.pepper(tmp_path)
+        Peppers.from_files(tmp_path)
     assert (tmp_path / "pepper").read_bytes() == b"short"
 
 

@@ -16,6 +16,7 @@ from mains.db import Database
 from mains.ids import new_id
 from mains.parties import service as parties
 from mains.parties.door import Caller, Wired, install_problem_details
+from mains.parties.keyfiles import Peppers
 from mains.settings import Settings
 from mains.sites import routes, service
 from mains.sites.service import Offer
@@ -24,7 +25,7 @@ from mains.wire.agent import PROTOCOL, PoolReport
 from mains.wire.dsse import SigningKey
 from mains.wire.parties import Role
 
-PEPPER = b"p" * 32
+PEPPER = Peppers({1: b"p" * 32})
 LEASE = timedelta(seconds=15)
 
 

@@ -18,6 +18,7 @@ from mains.jobs.door import JobsWired, JobsWiredDependency
 from mains.ledger import auditing
 from mains.ledger import routes as ledger
 from mains.parties import routes as parties
+from mains.parties import versions
 from mains.parties.door import CallerDependency, TransactionDependency, install_problem_details
 from mains.programmes import routes as programmes
 from mains.reports import live_routes as live
@@ -28,6 +29,7 @@ from mains.wire.base import Schema
 from mains.wire.jobs import AuditFinding, AuditView, ServerKey
 from mains.wire.parties import Role
 from mains.wire.problem import PROBLEM_TYPE, Problem
+from mains.wire.succession import PublishedKey, PublishedKeys
 
 PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
     "default": {
@@ -59,6 +61,32 @@ async def server(wired: JobsWiredDependency) -> ServerView:
     """Say which version this is and which key signs its receipts."""
     public_key = wired.signer.public_key_hex
     return ServerView(public_key=public_key, key_id=public_key, version=__version__)
+
+
+@router.get("/v1/server/keys")
+async def server_keys(wired: JobsWiredDependency, tx: TransactionDependency) -> PublishedKeys:
+    """List every key that signs or signed receipts, with what ties each to the one before it."""
+    signing = wired.signer.public_key_hex
+    known = [
+        PublishedKey(
+            key_id=key.public_key,
+            public_key=key.public_key,
+            version=key.version,
+            made_at=key.made_at,
+            in_use=key.public_key == signing,
+            succession=None if key.succession is None else key.succession.decode(),
+        )
+        for key in await versions.versions(tx)
+        if key.public_key is not None
+    ]
+    if not any(key.in_use for key in known):
+        version, _ = wired.signers.newest
+        known.append(
+            PublishedKey(
+                key_id=signing, public_key=signing, version=version, made_at=None, in_use=True
+            )
+        )
+    return PublishedKeys(keys=known)
 
 
 @router.get("/health")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -23,14 +23,16 @@ ADMINISTRATOR_KEY_FILE: Final = "administrator"
 class Context:
     """One server and one key for it; home is set where the server runs on this machine.
 
-    server_key is the Ed25519 key, in hex, that its receipts are checked with; certificate, in PEM,
-    is what it shows where no authority vouches for it.
+    server_key is the Ed25519 key, in hex, that its receipts are checked with, server_keys those
+    before and after it that it vouches for; certificate, in PEM, is what it shows where no authority
+    vouches for it.
     """
 
     name: str
     url: str
     key: str | None = field(default=None, repr=False)
     server_key: str | None = None
+    server_keys: Sequence[str] = ()
     organisation: str | None = None
     person: str | None = None
     home: str | None = None
@@ -173,5 +175,5 @@ def _first_step(environ: Mapping[str, str]) -> str:
     return "`mains login --url URL` connects to one; `mains up` starts one here."
 
 
-def _without_name(context: Context) -> dict[str, str | None]:
+def _without_name(context: Context) -> dict[str, str | Sequence[str] | None]:
     return {name: value for name, value in asdict(context).items() if name != "name"}

@@ -16,6 +16,7 @@ from mains.errors import CertificateUnknown, RequestInvalid, ServerUnreachable
 
 if TYPE_CHECKING:
     from mains.wire.parties import WhoAmI
+    from mains.wire.succession import PublishedKeys
 
 app = typer.Typer(help="The servers that are known here.", no_args_is_help=True)
 
@@ -49,13 +50,20 @@ def login(
     found = _trusted(found, fingerprint, as_json=out.as_json)
     require_private_way(found.url, insecure=insecure)
     context = replace(found, name=name or found.name, key=_key(key, found, as_json=out.as_json))
+    from mains.wire.succession import trusted
+
     with connect(context, key=context.key) as client:
         server = client.server()
+        published = client.server_keys()
         me = client.whoami()
     known = session.contexts
-    _warn_of_another_server(out, known.known.get(context.name), server.public_key)
+    _warn_of_another_server(out, known.known.get(context.name), server.public_key, published)
     context = replace(
-        context, server_key=server.public_key, organisation=me.organisation, person=me.person
+        context,
+        server_key=server.public_key,
+        server_keys=sorted(trusted([server.public_key], published)),
+        organisation=me.organisation,
+        person=me.person,
     )
     contexts.save(known.having(context), session.folder)
     out.document({"context": context.name, "url": context.url, "whoami": me})
@@ -186,8 +194,15 @@ def _key(given: str | None, context: Context, *, as_json: bool) -> str:
     return str(typer.prompt("Key", hide_input=True)).strip()
 
 
-def _warn_of_another_server(out: Output, before: Context | None, server_key: str) -> None:
-    if before is not None and before.server_key not in (None, server_key):
+def _warn_of_another_server(
+    out: Output, before: Context | None, server_key: str, published: PublishedKeys
+) -> None:
+    """Say when receipts are signed with a key that the one before does not vouch for."""
+    if before is None or before.server_key is None:
+        return
+    from mains.wire.succession import trusted
+
+    if server_key not in trusted([before.server_key], published):
         out.note(
             f"The server of context {before.name!r} signs receipts with another key than before: "
             f"{server_key}, not {before.server_key}. Check older receipts with `--key`."

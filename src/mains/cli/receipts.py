@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -61,17 +62,37 @@ def verify(
     ],
     key: Annotated[
         str | None,
-        typer.Option(help="The server's public key in hex, or a file with it."),
+        typer.Option(
+            help="The server's public key in hex, or a file with it or of `mains receipt keys`."
+        ),
     ] = None,
 ) -> None:
     """Check a receipt's signature and sums; a file is checked without any connection."""
-    public_key = _public_key(session, key)
     envelope = _envelope(session, what)
+    public_key = _public_key(session, key, signed_by=signers_of(envelope))
     receipt = verify_receipt(envelope, public_key=public_key)
     session.out.document({"valid": True, "key": public_key, "receipt": receipt})
     session.out.line(f"The receipt is genuine: signed with {public_key}, and its sums agree.")
     charged = session.out.money(receipt.charged, receipt.currency)
     session.out.line(f"{receipt.name} ({receipt.job_id}): {receipt.state}, charged {charged}.")
+
+
+@app.command("keys")
+@command
+def keys(session: Session) -> None:
+    """List the keys that sign or signed the server's receipts; `--json` is kept with an archive."""
+    published = session.client.server_keys()
+    session.out.document(published)
+    rows = [
+        (
+            str(key.version),
+            "in use" if key.in_use else "",
+            "-" if key.made_at is None else moment(key.made_at),
+            key.public_key,
+        )
+        for key in published.keys
+    ]
+    session.out.table(("version", "state", "made", "key"), rows)
 
 
 def verify_receipt(envelope: bytes, *, public_key: str) -> Receipt:
@@ -89,6 +110,14 @@ def verify_receipt(envelope: bytes, *, public_key: str) -> Receipt:
             sums=faults,
         )
     return receipt
+
+
+def signers_of(envelope: bytes) -> list[str]:
+    """Return which keys a receipt says that it was signed with."""
+    from mains.wire import dsse
+    from mains.wire.jobs import RECEIPT_TYPE
+
+    return dsse.key_ids(envelope, payload_type=RECEIPT_TYPE)
 
 
 def read_receipt(envelope: bytes) -> Receipt:
@@ -216,18 +245,47 @@ def _envelope(session: Session, what: str) -> bytes:
     return session.client.receipt(what)
 
 
-def _public_key(session: Session, given: str | None) -> str:
-    """Return the key to check with: the option, else the context's, else the server's of now."""
+def _public_key(session: Session, given: str | None, *, signed_by: Sequence[str]) -> str:
+    """Return the key to check with: one that is trusted here, the receipt's own if it is.
+
+    Where the receipt names another one, the server is asked whether a key that is trusted here
+    vouches for it.
+    """
     if given is not None:
-        path = Path(given)
-        text = path.read_text(encoding="utf-8").strip() if path.is_file() else given
-        if not _KEY.fullmatch(text.lower()):
-            raise RequestInvalid(
-                "--key is no Ed25519 public key of 64 hexadecimal digits, nor a file with one."
-            )
-        return text.lower()
+        return _chosen(_keys_given(given), signed_by)
     context = session.context
-    if context.server_key is not None:
-        return context.server_key
-    session.out.note(f"No server key is stored; {context.url} is asked for its own.")
-    return session.client.server().public_key
+    if context.server_key is None:
+        session.out.note(f"No server key is stored; {context.url} is asked for its own.")
+        keys = [key.public_key for key in session.client.server_keys().keys]
+        return _chosen(keys, signed_by)
+    pinned = [context.server_key, *context.server_keys]
+    if set(pinned).isdisjoint(signed_by):
+        from mains.wire.succession import trusted
+
+        session.out.note(f"The receipt names a newer key; {context.url} is asked who follows whom.")
+        pinned += sorted(trusted(pinned, session.client.server_keys()))
+    return _chosen(pinned, signed_by)
+
+
+def _keys_given(given: str) -> list[str]:
+    """Return the keys of the option: one in hex, a file with one, or a file of published keys."""
+    from pydantic import ValidationError
+
+    from mains.wire.succession import PublishedKeys
+
+    path = Path(given)
+    text = path.read_text(encoding="utf-8").strip() if path.is_file() else given
+    if _KEY.fullmatch(text.lower()):
+        return [text.lower()]
+    try:
+        return [key.public_key for key in PublishedKeys.model_validate_json(text).keys]
+    except ValidationError:
+        raise RequestInvalid(
+            "--key is no Ed25519 public key of 64 hexadecimal digits, nor a file with one, "
+            "nor one of `mains receipt keys --json`."
+        ) from None
+
+
+def _chosen(trusted: Sequence[str], signed_by: Sequence[str]) -> str:
+    """Return a trusted key that the receipt names; else any, whose check will say what is wrong."""
+    return next((key for key in trusted if key in signed_by), trusted[0])

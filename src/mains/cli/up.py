@@ -141,6 +141,28 @@ def switch_certificate(context: typer.Context, as_json: JsonOption = False) -> N
     become("mains.daemon.admin", ["switch-certificate", *chosen, *context.args])
 
 
+@admin.command("keys")
+def keys(as_json: JsonOption = False) -> None:
+    """List the server's own keys: versions, age, and how much is still under each."""
+    become("mains.daemon.admin", ["keys", *_chosen({"--json": as_json})])
+
+
+@admin.command("rotate")
+def rotate(
+    kind: Annotated[
+        str, typer.Argument(help="secrets, pepper, signing, database, administrator, or all.")
+    ],
+    within_days: Annotated[
+        int,
+        typer.Option(min=0, help="API keys that are not used for this long end with their pepper."),
+    ] = 90,
+    as_json: JsonOption = False,
+) -> None:
+    """Exchange a key of the server's own while it runs; interrupted, repeat the command."""
+    chosen = _chosen({"--json": as_json})
+    become("mains.daemon.admin", ["rotate", kind, "--within-days", str(within_days), *chosen])
+
+
 def become(module: str, arguments: Sequence[str]) -> None:
     """Replace this process by a module of mains, run by the same interpreter."""
     sys.stdout.flush()

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from mains.errors import SetupMissing, StateConflict
-from mains.parties import keyfiles
+from mains.parties import rings
 from mains.settings import Settings
 from mains.wire.trust import is_loopback_host
 
@@ -179,7 +179,7 @@ def _make(settings: Settings, name: str, *, now: datetime) -> Certificate:
         serialization.NoEncryption(),
     )
     public = certificate.public_bytes(serialization.Encoding.PEM)
-    keyfiles.write_beside(made.chain, private + public).replace(made.chain)
+    rings.write_beside(made.chain, private + public).replace(made.chain)
     return made
 
 

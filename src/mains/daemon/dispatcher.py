@@ -8,10 +8,11 @@ import structlog
 
 from mains.blobs import Store
 from mains.clock import Clock, SystemClock
-from mains.daemon import logs, stores
+from mains.daemon import logs, rotation, stores
 from mains.daemon.announcing import tell
 from mains.daemon.lifeline import while_parent_lives
 from mains.daemon.opening import opened
+from mains.daemon.rotation import Place
 from mains.db import Database, Listener
 from mains.errors import DatabaseUnavailable, StaleFence, Unavailable
 from mains.jobs import upkeep
@@ -24,6 +25,7 @@ IDLE_SECONDS: Final = 0.25
 PAUSE_SECONDS: Final = 0.03
 """The least time between two looks: what comes closely together is placed together."""
 UPKEEP_EVERY: Final = timedelta(seconds=1)
+KEYS_EVERY: Final = timedelta(minutes=1)
 RETENTION_EVERY: Final = timedelta(hours=1)
 VOUCHERS_PER_ROUND: Final = 100
 DATABASE_CONNECTIONS_MAX: Final = 3
@@ -84,6 +86,7 @@ class _Cleaner:
         self._blobs = blobs
         self._upkeep_at = clock.now()
         self._retention_at = clock.now()
+        self._keys_at = clock.now()
 
     async def round(self) -> None:
         now = self._clock.now()
@@ -93,6 +96,9 @@ class _Cleaner:
         if now >= self._retention_at:
             self._retention_at = now + RETENTION_EVERY
             await self._forget()
+        if now >= self._keys_at:
+            self._keys_at = now + KEYS_EVERY
+            await self._tend_keys()
 
     async def _tidy(self) -> None:
         settings, now = self._dispatcher.settings, self._clock.now()
@@ -103,6 +109,17 @@ class _Cleaner:
             log.info("tidied", lost=done.lost, recalled=done.recalled, expired=done.expired)
         async with self._dispatcher.database.transaction() as tx:
             await programmes.expire_vouchers(tx, now=now, limit=VOUCHERS_PER_ROUND)
+
+    async def _tend_keys(self) -> None:
+        dispatcher = self._dispatcher
+        done = await rotation.tend(Place(dispatcher.settings, dispatcher.database, self._clock))
+        if done.resealed or done.revoked or done.destroyed:
+            log.info(
+                "keys tended",
+                resealed=done.resealed,
+                revoked=done.revoked,
+                destroyed=list(done.destroyed),
+            )
 
     async def _forget(self) -> None:
         """Drop what is past its retention; a content goes only once nobody keeps it."""

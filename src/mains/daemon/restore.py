@@ -27,7 +27,7 @@ from mains.daemon import backup_contents as contents
 from mains.daemon import backup_manifest as manifests
 from mains.daemon.backup_manifest import BaseCopy, Dump, Manifest
 from mains.db import Database, Queries, base_backup, migrations
-from mains.db.cluster import ROLES, Layout
+from mains.db.cluster import Layout
 from mains.db.embedded import Endpoints
 from mains.db.folders import PRIVATE, make_folder
 from mains.db.lock import InstanceLock
@@ -128,9 +128,9 @@ def _recovery(settings: Settings, manifest: Manifest, asked: Asked) -> Recovery:
 
 def _check_keys(settings: Settings, asked: Asked) -> None:
     """Without its keys a database answers nobody, so that they are asked for first."""
-    here = (settings.keys / keyfiles.PEPPER).exists()
+    here = bool(keyfiles.pepper_files(settings.keys).versions())
     if asked.keys is not None:
-        if not (asked.keys / keyfiles.PEPPER).is_file():
+        if not keyfiles.pepper_files(asked.keys).versions():
             raise SetupMissing(f"There are no keys of mains in {asked.keys}.")
         if here and _differ(asked.keys, settings.keys):
             raise AlreadyExists(
@@ -147,9 +147,8 @@ def _check_keys(settings: Settings, asked: Asked) -> None:
 
 def _differ(copied: Path, kept: Path) -> bool:
     """Say whether keys that can't be made anew are not the same."""
-    passwords = {f"postgres_{role.removeprefix('mains_')}" for role in ROLES}
     return any(
-        path.name not in passwords
+        not path.name.startswith(("postgres_", "."))
         and (kept / path.name).exists()
         and (kept / path.name).read_bytes() != path.read_bytes()
         for path in copied.iterdir()

@@ -22,13 +22,14 @@ from mains import __version__
 from mains.agent.config import CONFIG_FILE
 from mains.agent.trusted import TRUSTED_FILE
 from mains.clock import SystemClock
-from mains.daemon import certificates, logs
+from mains.daemon import certificates, logs, rotation
 from mains.daemon.certificates import Certificate
 from mains.daemon.children import SOCKET_VARIABLE, Child, Crew
 from mains.daemon.state import State, running
 from mains.db import Database, embedded, migrations
 from mains.db.folders import PRIVATE, PUBLIC, make_folder
 from mains.errors import AlreadyRunning, MainsError, ServerUnreachable, SetupMissing
+from mains.jobs.secrets import SecretBox
 from mains.parties import keyfiles
 from mains.parties import service as parties
 from mains.settings import Settings
@@ -79,12 +80,15 @@ async def prepare(settings: Settings, endpoints: embedded.Endpoints) -> None:
     await asyncio.to_thread(migrations.verify, endpoints.app_url)
     database = await Database.open(endpoints.app_url, size_max=1)
     try:
-        pepper = keyfiles.pepper(settings.keys)
+        pepper = keyfiles.Peppers.from_files(settings.keys)
+        SecretBox.from_files(settings.keys)
+        now = SystemClock().now()
         async with database.transaction() as tx:
-            key = await parties.bootstrap(tx, pepper=pepper, now=SystemClock().now())
+            key = await parties.bootstrap(tx, pepper=pepper, now=now)
             if key is not None:
                 # Written before the commit: a key that nobody can read would be lost for good.
                 keyfiles.keep_administrator_key(settings.keys, str(key))
+            await rotation.note(tx, settings, now=now)
     finally:
         await database.close()
 
@@ -181,6 +185,8 @@ async def _keep_database(server: embedded.Server) -> None:
         try:
             if await asyncio.to_thread(server.ensure_running):
                 log.warning("the database had died and was started again")
+            if await asyncio.to_thread(server.finish_passwords):
+                log.warning("a change of the database's passwords was finished")
         except MainsError as error:
             log.warning("the database does not start", reason=error.detail)
         except (OSError, psutil.Error) as error:

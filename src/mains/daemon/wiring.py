@@ -16,13 +16,12 @@ from mains.reports.door import ReportsWired
 from mains.reports.library import Shelf
 from mains.reports.reading_pool import ReadingLimits, ReadingPool
 from mains.settings import Settings
-from mains.wire import dsse
 
 
 def wire(*, database: Database, settings: Settings, clock: Clock) -> ReportsWired:
     """Return what the API's routes work with; the keys are made on the first start."""
     settings.keys.mkdir(mode=0o700, parents=True, exist_ok=True)
-    box = SecretBox.from_file(settings.keys / "secrets")
+    box = SecretBox.from_files(settings.keys)
     loads: dict[UUID, Load] = {}
     terms = Terms(
         quote_validity=timedelta(seconds=settings.quote_validity_seconds),
@@ -32,9 +31,9 @@ def wire(*, database: Database, settings: Settings, clock: Clock) -> ReportsWire
         database=database,
         clock=clock,
         settings=settings,
-        pepper=keyfiles.pepper(settings.keys),
+        pepper=keyfiles.Peppers.from_files(settings.keys),
         blobs=stores.jobs(settings),
-        signer=dsse.load_or_create(settings.keys / "signing.pem"),
+        signers=keyfiles.Signers.from_files(settings.keys),
         box=box,
         loads=loads,
         intake=Intake(database=database, clock=clock, box=box, terms=terms, loads=loads),

@@ -159,7 +159,7 @@ def _copy(settings: Settings, into: Path) -> None:
     make_folder(into, mode=PRIVATE)
     with tempfile.TemporaryDirectory(prefix="mains-backup-") as folder:
         passfile = Path(folder) / "password"
-        password = layout.password_file(SUPERUSER).read_text("utf-8").strip()
+        password = layout.passwords.of(SUPERUSER)
         write_file(passfile, f"*:*:*:*:{password}\n", mode=0o600)
         where = make_conninfo(
             host=str(recorded_socket(layout, Account.current())),
@@ -185,8 +185,7 @@ def _url(settings: Settings, role: str, database: str) -> str:
     socket = recorded_socket(layout, Account.current())
     if socket is None:
         raise DatabaseUnavailable(f"No embedded Postgres runs on {settings.commons}.")
-    try:
-        password = layout.password_file(role).read_text("utf-8").strip()
-    except OSError as error:
-        raise SetupMissing(f"Can't read the password of {role}: {error.strerror}.") from error
-    return address(socket, role, password, database=database)
+    passfile = layout.passwords.libpq_file(role)
+    if not passfile.is_file():
+        raise SetupMissing(f"The password of {role} is not in {layout.keys}.")
+    return address(socket, role, passfile, database=database)

@@ -1,7 +1,6 @@
 """One embedded Postgres: its folders, its passwords, how it is made, started and recovered."""
 
 import os
-import secrets
 import shutil
 import stat
 import tempfile
@@ -19,6 +18,7 @@ from mains.db.archive import Archive
 from mains.db.binaries import Binaries
 from mains.db.configuration import AUTHENTICATION, PORT, TRUST, configuration
 from mains.db.folders import PRIVATE, check_reachable, make_folder, write_file
+from mains.db.passwords import Passwords
 from mains.db.process import end, executes, outlast_backends, postmaster
 from mains.db.recovery import Recovery
 from mains.errors import DatabaseUnavailable, SchemaMismatch, SetupMissing
@@ -32,7 +32,6 @@ TENANT: Final = "mains_tenant"
 
 ROLES: Final = (SUPERUSER, OWNER, APPLICATION)
 DATABASE: Final = "mains"
-PASSWORD_BYTES: Final = 32
 SOCKET_NAME: Final = f".s.PGSQL.{PORT}"
 SOCKET_BYTES_MAX: Final = 107
 SHORT_FOLDER: Final = "/tmp"  # noqa: S108
@@ -63,8 +62,13 @@ class Layout:
         self.run = self.folder / "run"
         self.socket_note = self.folder / "socket"
 
-    def password_file(self, role: str) -> Path:
-        return self.keys / f"postgres_{role.removeprefix('mains_')}"
+        self.passwords = Passwords(self.keys, superuser=SUPERUSER, others=(OWNER, APPLICATION))
+
+    @property
+    def socket(self) -> Path:
+        """Where the server was last told to listen."""
+        recorded = _read(self.socket_note)
+        return self.run if recorded is None else Path(recorded.removesuffix("\n"))
 
 
 class Cluster:
@@ -78,7 +82,7 @@ class Cluster:
         self._durable = durable
         self._wal_archive = wal_archive
         self._binaries = Binaries.for_account(account)
-        self._passwords: dict[str, str] = {}
+        self._passwords = layout.passwords
         self._socket = layout.run
 
     def open(self) -> None:
@@ -89,7 +93,8 @@ class Cluster:
         """
         check_reachable(self.layout.data, self._account)
         make_folder(self.layout.log, mode=PRIVATE, owner=self._account)
-        self._passwords = _passwords(self.layout, may_make=not self.layout.data.exists())
+        make_folder(self.layout.keys, mode=PRIVATE)
+        self._passwords.begin(existing=self.layout.data.exists())
         if not self.layout.data.exists():
             self._create()
         _check_version(self.layout.data, self._binaries)
@@ -126,7 +131,8 @@ class Cluster:
         reached, SchemaMismatch or DatabaseUnavailable.
         """
         make_folder(self.layout.log, mode=PRIVATE, owner=self._account)
-        self._passwords = _passwords(self.layout, may_make=True)
+        make_folder(self.layout.keys, mode=PRIVATE)
+        self._passwords.begin(existing=False)
         _check_version(self.layout.data, self._binaries)
         self._socket = recorded_socket(self.layout, self._account) or _new_socket(
             self.layout, self._account
@@ -153,9 +159,14 @@ class Cluster:
             with suppress(OSError):
                 self._socket.rmdir()
 
+    def finish_passwords(self) -> bool:
+        """Take up what an interrupted change of passwords left; return whether there was any."""
+        return self._passwords.finish(self._socket)
+
     def url(self, role: str, *, database: str = DATABASE) -> str:
-        """Return how `role` reaches a database, password included."""
-        return address(self._socket, role, self._passwords[role], database=database)
+        """Return how `role` reaches a database; its password is read from a file each time."""
+        passfile = self._passwords.libpq_file(role)
+        return address(self._socket, role, passfile, database=database)
 
     def _create(self) -> None:
         """Run initdb in a folder beside and rename it, so that half a cluster is never started."""
@@ -163,7 +174,7 @@ class Cluster:
         shutil.rmtree(partial, ignore_errors=True)
         make_folder(partial, mode=PRIVATE, owner=self._account)
         password_file = self.layout.log / "initdb.password"
-        password = self._passwords[SUPERUSER]
+        password = self._passwords.of(SUPERUSER)
         write_file(password_file, password + "\n", mode=0o600, owner=self._account)
         command: list[str | Path] = [self._binaries.program("initdb"), "--pgdata", partial]
         command += ["--username", SUPERUSER, "--pwfile", password_file, "--auth=scram-sha-256"]
@@ -248,6 +259,7 @@ class Cluster:
 
     def _provision(self) -> None:
         """Make the roles and the database where they are missing; safe to repeat after a crash."""
+        self.finish_passwords()
         url = self.url(SUPERUSER, database="postgres")
         try:
             with psycopg.connect(
@@ -268,7 +280,7 @@ class Cluster:
         if known.fetchone() is None:
             statement = sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}")
             connection.execute(
-                statement.format(sql.Identifier(role), sql.Literal(self._passwords[role]))
+                statement.format(sql.Identifier(role), sql.Literal(self._passwords.of(role)))
             )
 
     def _renew_passwords(self) -> None:
@@ -279,14 +291,14 @@ class Cluster:
             for role in ROLES:
                 statement = sql.SQL("ALTER ROLE {} PASSWORD {}")
                 connection.execute(
-                    statement.format(sql.Identifier(role), sql.Literal(self._passwords[role]))
+                    statement.format(sql.Identifier(role), sql.Literal(self._passwords.of(role)))
                 )
 
 
-def address(socket: Path, role: str, password: str, *, database: str) -> str:
+def address(socket: Path, role: str, passfile: Path, *, database: str) -> str:
     """Return how a role reaches a database through the socket in this folder."""
-    host = quote(str(socket), safe="")
-    return f"postgresql://{role}:{password}@/{database}?host={host}&port={PORT}"
+    host, file = quote(str(socket), safe=""), quote(str(passfile), safe="")
+    return f"postgresql://{role}@/{database}?host={host}&port={PORT}&passfile={file}"
 
 
 def ensure_tenant(connection: psycopg.Connection) -> None:
@@ -303,26 +315,6 @@ def _ensure_database(connection: psycopg.Connection) -> None:
     if known.fetchone() is None:
         statement = sql.SQL("CREATE DATABASE {} OWNER {}")
         connection.execute(statement.format(sql.Identifier(DATABASE), sql.Identifier(OWNER)))
-
-
-def _passwords(layout: Layout, *, may_make: bool) -> dict[str, str]:
-    """Return the roles' passwords, made on first use; only their owner can read the files."""
-    make_folder(layout.keys, mode=PRIVATE)
-    passwords = {}
-    for role in ROLES:
-        path = layout.password_file(role)
-        if not path.exists():
-            if not may_make:
-                raise SetupMissing(
-                    f"The password file {path} of an existing database is missing.",
-                    hint="Restore the folder of keys from a backup.",
-                )
-            write_file(path, secrets.token_urlsafe(PASSWORD_BYTES) + "\n", mode=0o600)
-        try:
-            passwords[role] = path.read_text("utf-8").strip()
-        except OSError as error:
-            raise SetupMissing(f"Can't read {path}: {error.strerror}.") from error
-    return passwords
 
 
 def _check_version(data: Path, binaries: Binaries) -> None:

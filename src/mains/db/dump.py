@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
 from mains.db import embedded
 from mains.db.account import Account
 from mains.db.binaries import Binaries
@@ -69,11 +71,18 @@ def _dump(url: str) -> str:
     account = Account.current()
     binaries = Binaries.for_account(account)
     command: list[str | Path] = [binaries.program("pg_dump"), "--schema-only", "--no-owner"]
-    command += [f"--dbname={url}"]
+    command += [f"--dbname={_with_password(url)}"]
     done = account.run(command, folder=binaries.folder, seconds_max=DUMP_SECONDS_MAX)
     if done.returncode != 0:
         raise SetupMissing(f"pg_dump failed: {done.stdout[-1000:]}")
     return done.stdout
+
+
+def _with_password(url: str) -> str:
+    """Return a throw-away server's address for its own user, who can't read our password files."""
+    passfile = Path(str(conninfo_to_dict(url)["passfile"]))
+    password = passfile.read_text("utf-8").strip().rpartition(":")[2]
+    return make_conninfo(url, password=password)
 
 
 def _quote_after(line: str, quote: str | None) -> str | None:

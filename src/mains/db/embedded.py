@@ -63,6 +63,10 @@ class Server:
         return None if self._cluster is None else self._cluster.url(SUPERUSER, database="postgres")
 
     @property
+    def layout(self) -> Layout | None:
+        return None if self._cluster is None else self._cluster.layout
+
+    @property
     def postgres_process(self) -> int | None:
         process = None if self._cluster is None else postmaster(self._cluster.layout.data)
         return None if process is None else process.pid
@@ -78,6 +82,16 @@ class Server:
                 return False
             self._cluster.start()
             return True
+
+    def finish_passwords(self) -> bool:
+        """Take up what a killed `mains admin rotate` left behind; return whether it did.
+
+        Until then new connections would be refused. Raises DatabaseUnavailable.
+        """
+        with self._turn:
+            if self._cluster is None or self._stopped:
+                return False
+            return self._cluster.finish_passwords()
 
     def stop(self) -> None:
         """End the embedded server in order, if there is one, and release the instance."""

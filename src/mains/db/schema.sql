@@ -1438,8 +1438,24 @@ CREATE TABLE parties.api_key (
     expires_at timestamp with time zone,
     revoked_at timestamp with time zone,
     revoked_by uuid,
+    pepper integer DEFAULT 1 NOT NULL,
     CONSTRAINT api_key_digest_check CHECK ((octet_length(digest) = 32)),
     CONSTRAINT api_key_prefix_check CHECK ((prefix ~ '^[a-z2-7]{8}$'::text))
+);
+
+CREATE TABLE parties.key_version (
+    kind text NOT NULL,
+    version integer NOT NULL,
+    public_key text,
+    succession bytea,
+    made_at timestamp with time zone NOT NULL,
+    in_use_since timestamp with time zone,
+    ends_at timestamp with time zone,
+    destroyed_at timestamp with time zone,
+    CONSTRAINT key_version_check CHECK (((kind = 'signing'::text) = (public_key IS NOT NULL))),
+    CONSTRAINT key_version_kind_check CHECK ((kind = ANY (ARRAY['pepper'::text, 'secrets'::text, 'signing'::text]))),
+    CONSTRAINT key_version_public_key_check CHECK ((public_key ~ '^[0-9a-f]{64}$'::text)),
+    CONSTRAINT key_version_version_check CHECK ((version > 0))
 );
 
 CREATE TABLE parties.membership (
@@ -1970,6 +1986,9 @@ ALTER TABLE ONLY metering.statement
 
 ALTER TABLE ONLY parties.api_key
     ADD CONSTRAINT api_key_pkey PRIMARY KEY (prefix);
+
+ALTER TABLE ONLY parties.key_version
+    ADD CONSTRAINT key_version_pkey PRIMARY KEY (kind, version);
 
 ALTER TABLE ONLY parties.membership
     ADD CONSTRAINT membership_pkey PRIMARY KEY (person_id, organisation_id);
@@ -2714,9 +2733,21 @@ GRANT SELECT,INSERT ON TABLE metering.statement TO mains_app;
 GRANT SELECT,INSERT ON TABLE parties.api_key TO mains_app;
 GRANT SELECT ON TABLE parties.api_key TO mains_tenant;
 
+GRANT UPDATE(digest) ON TABLE parties.api_key TO mains_app;
+
 GRANT UPDATE(revoked_at) ON TABLE parties.api_key TO mains_app;
 
 GRANT UPDATE(revoked_by) ON TABLE parties.api_key TO mains_app;
+
+GRANT UPDATE(pepper) ON TABLE parties.api_key TO mains_app;
+
+GRANT SELECT,INSERT ON TABLE parties.key_version TO mains_app;
+
+GRANT UPDATE(in_use_since) ON TABLE parties.key_version TO mains_app;
+
+GRANT UPDATE(ends_at) ON TABLE parties.key_version TO mains_app;
+
+GRANT UPDATE(destroyed_at) ON TABLE parties.key_version TO mains_app;
 
 GRANT SELECT,INSERT ON TABLE parties.membership TO mains_app;
 GRANT SELECT ON TABLE parties.membership TO mains_tenant;

@@ -11,6 +11,7 @@ from mains.blobs import Store
 from mains.jobs.intake import Intake
 from mains.jobs.secrets import SecretBox
 from mains.parties.door import Wired
+from mains.parties.keyfiles import Signers
 from mains.quotes.rules import Load
 from mains.wire.dsse import SigningKey
 
@@ -41,7 +42,7 @@ class JobsWired(Wired):
     """Wired once by the daemon; loads are refreshed in place by a task of the API process."""
 
     blobs: Store
-    signer: SigningKey
+    signers: Signers
     box: SecretBox
     intake: Intake
     news: News = field(default_factory=News)
@@ -49,6 +50,11 @@ class JobsWired(Wired):
     """Set when jobs were queued or room came free, so that the dispatcher looks at once."""
 
     loads: dict[UUID, Load] = field(default_factory=dict)
+
+    @property
+    def signer(self) -> SigningKey:
+        """Return the key that signs now."""
+        return self.signers.newest[1]
 
 
 async def _wired(request: Request) -> JobsWired:

@@ -49,8 +49,14 @@ class Submission:
 
         It is keyed, for the request may hold secrets that are short enough to be guessed.
         """
-        body = self.request.model_dump_json() + str(self.organisation_id)
-        return box.fingerprint(body.encode())
+        return box.fingerprint(self._body())
+
+    def is_replay(self, fingerprint: bytes, box: SecretBox) -> bool:
+        """Say whether this is the request that the fingerprint was made of, under whichever key."""
+        return box.recognises(fingerprint, self._body())
+
+    def _body(self) -> bytes:
+        return (self.request.model_dump_json() + str(self.organisation_id)).encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +133,7 @@ async def _answer_known(tx: Transaction, batch: Batch) -> None:
         row = known.get(submission.request.id)
         if row is None:
             continue
-        if bytes(row["request_hash"]) != submission.fingerprint(batch.box):
+        if not submission.is_replay(bytes(row["request_hash"]), batch.box):
             batch.answers[index] = _reused(submission)
         else:
             batch.answers[index] = _submitted(row["id"], row["ceiling"], row["currency"])
@@ -288,19 +294,22 @@ async def _hold(
         _request(batch.submissions[i], batch.bound[i], batch.box, deadline) for i in waiting
     ]
     placed: list[int] = []
+    conflicting: list[int] = []
     for index, answer in zip(waiting, await ledger.place(tx, requests, now=now), strict=True):
         submission, quote = batch.submissions[index], batch.bound[index]
         if answer.outcome is HoldOutcome.PLACED:
             placed.append(index)
             batch.answers[index] = _submitted(submission.request.id, quote.ceiling, quote.currency)
         elif answer.outcome is HoldOutcome.CONFLICT:
-            batch.answers[index] = _reused(submission)
+            conflicting.append(index)
         elif answer.outcome is HoldOutcome.REFUSED and last:
             batch.answers[index] = _short(quote, answer)
         elif answer.outcome is HoldOutcome.REFUSED:
             del batch.bound[index]
     # The same submission may have won elsewhere while this one was being quoted.
     await _answer_known(tx, batch)
+    for index in conflicting:
+        batch.answers.setdefault(index, _reused(batch.submissions[index]))
     return placed
 
 

@@ -30,6 +30,7 @@ from mains.db import Database, Transaction
 from mains.errors import Internal, KeyMissing, MainsError, NotFound, RequestInvalid
 from mains.ids import new_id
 from mains.parties import service
+from mains.parties.keyfiles import Peppers
 from mains.parties.rules import Caller
 from mains.settings import Settings
 from mains.wire.problem import PROBLEM_TYPE, Problem, describe_fault
@@ -93,7 +94,7 @@ class Wired:
     database: Database
     clock: Clock
     settings: Settings
-    pepper: bytes
+    pepper: Peppers
     certificates: str | None = None
     """Those of its own, in PEM, that this server shows now or will show next; kept up to date."""
 
@@ -148,7 +149,7 @@ async def _caller(
     if known is not None:
         return known
     async with wired.database.transaction() as tx:
-        caller = await service.authenticate(tx, text, digest=digest, now=now)
+        caller = await service.authenticate(tx, text, pepper=wired.pepper, now=now)
     wired.callers.put(digest, caller, now=now)
     return caller
 

@@ -1,37 +1,67 @@
-"""The files that guard the keys: the server's pepper, and the first administrator's key."""
+"""The files that guard the keys: the pepper, what signs receipts, the administrator's key."""
 
-import contextlib
-import os
 import secrets
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from mains.errors import StoreCorrupt
+from mains.parties.rings import Ring, RingFiles, write_beside
+from mains.wire import dsse
+from mains.wire.dsse import SigningKey
 
 PEPPER_BYTES: Final = 32
 PEPPER: Final = "pepper"
+SIGNING: Final = "signing"
 ADMINISTRATOR: Final = "administrator"
 
 
-def pepper(keys: Path) -> bytes:
-    """Return the server's pepper, made on the first start; two starts at once agree on it.
+class Peppers(Ring[bytes]):
+    """What digests of API keys are made under, by version.
 
-    Without the file that it was made with, no key of this database is known any more.
-    Raises StoreCorrupt when the file is not a pepper.
+    Without the version that a digest was made under, its key is not known any more.
     """
-    path = keys / PEPPER
-    if not path.exists():
-        fresh = write_beside(path, secrets.token_bytes(PEPPER_BYTES))
-        with contextlib.suppress(FileExistsError):
-            path.hardlink_to(fresh)
-        fresh.unlink()
-    content = path.read_bytes()
-    if len(content) != PEPPER_BYTES:
-        raise StoreCorrupt(
-            f"{path} is not a pepper of {PEPPER_BYTES} bytes",
-            hint="Restore it from a backup; without it every key must be made anew.",
-        )
-    return content
+
+    @classmethod
+    def from_files(cls, keys: Path) -> Self:
+        """Return the peppers, the first one made on the first start.
+
+        Raises StoreCorrupt when a file is no pepper.
+        """
+        files = pepper_files(keys)
+        files.begin(secrets.token_bytes(PEPPER_BYTES))
+        return cls(files=files)
+
+    def read(self, path: Path) -> bytes:
+        content = path.read_bytes()
+        if len(content) != PEPPER_BYTES:
+            raise StoreCorrupt(
+                f"{path} is not a pepper of {PEPPER_BYTES} bytes",
+                hint="Restore it from a backup; without it every key must be made anew.",
+            )
+        return content
+
+
+class Signers(Ring[SigningKey]):
+    """What receipts and decisions are signed with, by version; only the newest one signs."""
+
+    @classmethod
+    def from_files(cls, keys: Path) -> Self:
+        """Return the signing keys, the first one made on the first start; raises as dsse.load."""
+        files = signing_files(keys)
+        if not files.versions():
+            files.begin(dsse.generate().signer.private_bytes)
+        return cls(files=files)
+
+    def read(self, path: Path) -> SigningKey:
+        return dsse.load(path)
+
+
+def pepper_files(keys: Path) -> RingFiles:
+    return RingFiles(keys, PEPPER)
+
+
+def signing_files(keys: Path) -> RingFiles:
+    return RingFiles(keys, SIGNING, ".pem")
 
 
 def keep_administrator_key(keys: Path, key: str) -> Path:
@@ -39,15 +69,3 @@ def keep_administrator_key(keys: Path, key: str) -> Path:
     path = keys / ADMINISTRATOR
     write_beside(path, f"{key}\n".encode()).replace(path)
     return path
-
-
-def write_beside(path: Path, content: bytes) -> Path:
-    """Write a durable private file under a name of its own in path's folder."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(descriptor)
-    return fresh

@@ -42,15 +42,16 @@ LIMIT %(limit)s;
 
 -- name: add_key
 INSERT INTO parties.api_key (
-    prefix, digest, person_id, organisation_id, label, roles, created_at, created_by, expires_at
+    prefix, digest, pepper, person_id, organisation_id, label, roles, created_at, created_by,
+    expires_at
 )
 VALUES (
-    %(prefix)s, %(digest)s, %(person_id)s, %(organisation_id)s, %(label)s, %(roles)s,
+    %(prefix)s, %(digest)s, %(pepper)s, %(person_id)s, %(organisation_id)s, %(label)s, %(roles)s,
     %(now)s, %(created_by)s, %(expires_at)s
 );
 
 -- name: key
-SELECT k.prefix, k.digest, k.label, k.roles AS key_roles, k.created_at, k.expires_at, k.revoked_at,
+SELECT k.prefix, k.digest, k.pepper, k.label, k.roles AS key_roles, k.created_at, k.expires_at, k.revoked_at,
     k.person_id, p.name AS person, k.organisation_id, o.name AS organisation, m.roles
 FROM parties.api_key AS k
 JOIN parties.person AS p ON p.id = k.person_id
@@ -71,6 +72,11 @@ WHERE k.organisation_id = %(organisation_id)s
     AND (%(person_id)s::uuid IS NULL OR k.person_id = %(person_id)s)
 ORDER BY k.created_at DESC, k.prefix
 LIMIT %(limit)s;
+
+-- name: rehash_key
+UPDATE parties.api_key
+SET digest = %(digest)s, pepper = %(pepper)s
+WHERE prefix = %(prefix)s AND digest = %(before)s;
 
 -- name: revoke_key
 UPDATE parties.api_key

@@ -13,6 +13,7 @@ from psycopg.types.json import Jsonb
 from mains.db import Queries, Transaction
 from mains.errors import AlreadyExists, KeyInvalid, NotFound, RoleMissing
 from mains.ids import new_id, uuid_or_none
+from mains.parties.keyfiles import Peppers
 from mains.parties.rules import (
     AUTHORITY,
     PREFIX_BYTES,
@@ -77,7 +78,7 @@ class Key:
     revoked_at: datetime | None
 
 
-async def bootstrap(tx: Transaction, *, pepper: bytes, now: datetime) -> str | None:
+async def bootstrap(tx: Transaction, *, pepper: Peppers, now: datetime) -> str | None:
     """Make the authority and its administrator on the first start; return the key, then or never.
 
     Of several first starts at once, one makes them and the others return None.
@@ -101,7 +102,7 @@ async def bootstrap(tx: Transaction, *, pepper: bytes, now: datetime) -> str | N
     return issued.text
 
 
-async def replace_administrator_key(tx: Transaction, *, pepper: bytes, now: datetime) -> str:
+async def replace_administrator_key(tx: Transaction, *, pepper: Peppers, now: datetime) -> str:
     """Revoke all keys of the first administrator and return a new one.
 
     Only for a command on the server itself: nobody is asked for a key.
@@ -263,7 +264,7 @@ async def create_key(
     label: str,
     roles: Sequence[Role] | None,
     valid_days: int | None,
-    pepper: bytes,
+    pepper: Peppers,
     now: datetime,
 ) -> tuple[KeyText, Key]:
     """Issue a key to a person of an organisation; return it whole, for the only time.
@@ -342,16 +343,32 @@ async def revoke_key(tx: Transaction, *, caller: Caller, prefix: str, now: datet
     return await key(tx, prefix)
 
 
-async def authenticate(tx: Transaction, text: KeyText, *, digest: bytes, now: datetime) -> Caller:
-    """Return the caller that a key speaks for; raises KeyInvalid with the reason."""
+async def authenticate(tx: Transaction, text: KeyText, *, pepper: Peppers, now: datetime) -> Caller:
+    """Return the caller that a key speaks for; raises KeyInvalid with the reason.
+
+    A key that is still under an older pepper is brought under the newest one by being used.
+    """
     row = await (await tx.execute(QUERIES["key"], {"prefix": text.prefix})).fetchone()
-    stored = _UNKNOWN_DIGEST if row is None else row["digest"]
+    version, newest = pepper.newest
+    under = newest if row is None or row["pepper"] == version else pepper.of(row["pepper"])
+    digest = text.digest(under or newest)
+    stored = _UNKNOWN_DIGEST if row is None or under is None else row["digest"]
     if not hmac.compare_digest(stored, digest) or row is None:
         raise KeyInvalid(f"the key {text} is not known here", hint="Is it a key of this server?")
     if row["revoked_at"] is not None:
         raise KeyInvalid(f"the key {text} was revoked", hint="Ask an owner for a new one.")
     if row["expires_at"] is not None and row["expires_at"] <= now:
         raise KeyInvalid(f"the key {text} has ended", hint="Ask an owner for a new one.")
+    if row["pepper"] < version:
+        await tx.execute(
+            QUERIES["rehash_key"],
+            {
+                "prefix": text.prefix,
+                "before": digest,
+                "digest": text.digest(newest),
+                "pepper": version,
+            },
+        )
     return Caller(
         person_id=row["person_id"],
         person=row["person"],
@@ -362,10 +379,11 @@ async def authenticate(tx: Transaction, text: KeyText, *, digest: bytes, now: da
     )
 
 
-def parse_key(text: str, *, pepper: bytes) -> tuple[KeyText, bytes]:
+def parse_key(text: str, *, pepper: Peppers) -> tuple[KeyText, bytes]:
     """Return a key and its digest; raises KeyInvalid for a typing error, without a look-up."""
     parsed = read_key(text)
-    return parsed, parsed.digest(pepper)
+    _, newest = pepper.newest
+    return parsed, parsed.digest(newest)
 
 
 async def _insert_organisation(
@@ -416,18 +434,20 @@ async def _issue(
     label: str,
     roles: frozenset[Role] | None,
     by: UUID | None,
-    pepper: bytes,
+    pepper: Peppers,
     now: datetime,
     expires_at: datetime | None = None,
 ) -> KeyText:
     text = write_key(
         prefix_bytes=secrets.token_bytes(PREFIX_BYTES), secret=secrets.token_bytes(SECRET_BYTES)
     )
+    version, newest = pepper.newest
     await tx.execute(
         QUERIES["add_key"],
         {
             "prefix": text.prefix,
-            "digest": text.digest(pepper),
+            "digest": text.digest(newest),
+            "pepper": version,
             "person_id": person.id,
             "organisation_id": person.organisation_id,
             "label": label,

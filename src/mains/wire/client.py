@@ -60,6 +60,7 @@ from mains.wire.sites import (
     TokenView,
 )
 from mains.wire.spec import JobSpec
+from mains.wire.succession import PublishedKeys
 
 Answer = TypeVar("Answer")
 
@@ -99,6 +100,10 @@ class Client:
 
     def server(self) -> ServerView:
         return self._get("/server", ServerView)
+
+    def server_keys(self) -> PublishedKeys:
+        """Return every key that signs or signed receipts there."""
+        return self._get("/server/keys", PublishedKeys)
 
     def audit(self) -> AuditView:
         return self._get("/audit", AuditView)

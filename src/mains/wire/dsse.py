@@ -36,10 +36,18 @@ class SigningKey:
     public_key_hex: str
 
 
-def sign(payload: bytes, *, key: SigningKey, payload_type: str = DSSE_TYPE) -> bytes:
-    """Return the JSON of a DSSE envelope with one signature over exactly these bytes."""
+def sign(
+    payload: bytes,
+    *,
+    key: SigningKey,
+    also: SigningKey | None = None,
+    payload_type: str = DSSE_TYPE,
+) -> bytes:
+    """Return the JSON of a DSSE envelope with a signature of each key over exactly these bytes."""
     envelope = Envelope(payload, payload_type, {})
     envelope.sign(key.signer)
+    if also is not None:
+        envelope.sign(also.signer)
     return orjson.dumps(envelope.to_dict())
 
 
@@ -58,6 +66,11 @@ def verify(envelope: bytes, *, public_key_hex: str, payload_type: str = DSSE_TYP
 def unverified_payload(envelope: bytes, *, payload_type: str = DSSE_TYPE) -> bytes:
     """Return the payload before any check, only to learn whose key must verify it."""
     return _parse(envelope, payload_type=payload_type).payload
+
+
+def key_ids(envelope: bytes, *, payload_type: str = DSSE_TYPE) -> list[str]:
+    """Return whose signatures an envelope claims to have; none of them is checked."""
+    return sorted(_parse(envelope, payload_type=payload_type).signatures)
 
 
 def generate() -> SigningKey:
@@ -87,6 +100,13 @@ def load_or_create(path: Path) -> SigningKey:
     finally:
         temporary.unlink()
     return key
+
+
+def read_private(pem: bytes) -> SigningKey:
+    """Return the key of a PEM text that `SigningKey.signer.private_bytes` gave."""
+    private = load_pem_private_key(pem, None)
+    assert isinstance(private, Ed25519PrivateKey), "no other kind of key is made here"
+    return _signing_key(private)
 
 
 def load(path: Path) -> SigningKey:

@@ -1,0 +1,24 @@
+-- Rings of keys: which versions of the server's own keys there were, and what is still under which.
+
+-- A key itself is in no table. public_key is what a signing key's receipts are checked with, for
+-- ever; succession is the envelope in which the key before it and the key itself say who follows.
+CREATE TABLE parties.key_version (
+    kind text NOT NULL CHECK (kind IN ('pepper', 'secrets', 'signing')),
+    version integer NOT NULL CHECK (version > 0),
+    public_key text CHECK (public_key ~ '^[0-9a-f]{64}$'),
+    succession bytea,
+    made_at timestamptz NOT NULL,
+    in_use_since timestamptz,
+    -- When what is still under this version ends with it.
+    ends_at timestamptz,
+    destroyed_at timestamptz,
+    PRIMARY KEY (kind, version),
+    CHECK ((kind = 'signing') = (public_key IS NOT NULL))
+);
+
+GRANT SELECT, INSERT ON parties.key_version TO mains_app;
+GRANT UPDATE (in_use_since, ends_at, destroyed_at) ON parties.key_version TO mains_app;
+
+-- Under which version of the pepper a digest was made; a key's next use brings it to the newest.
+ALTER TABLE parties.api_key ADD COLUMN pepper integer NOT NULL DEFAULT 1;
+GRANT UPDATE (digest, pepper) ON parties.api_key TO mains_app;
