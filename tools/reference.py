@@ -7,10 +7,12 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, fields
 from pathlib import Path
-from typing import Any, Final, cast
+from types import SimpleNamespace
+from typing import Any, Final
 
 from mains.api.app import application
 from mains.errors import MainsError
+from mains.parties.rates.buckets import Rates
 from mains.settings import Settings
 
 FOLDER: Final = Path("docs/reference")
@@ -49,6 +51,13 @@ SETTINGS: Final = {
     "blob_bytes_max": "the largest artefact",
     "organisation_bytes_max": "what one organisation may keep in all",
     "log_bytes_per_task_max": "how much of a task's log is kept",
+    "rate_reading_per_second": "how often one key may read; 0 is without a bound",
+    "rate_submitting_per_second": "how often one key may change things",
+    "rate_public_per_second": "how often one address may call without a key",
+    "rate_agent_per_second": "how often one site's agent may call",
+    "rate_failed_per_minute": "how many keys that open nothing one address may send",
+    "connections_max": "how many connections are open at once",
+    "waiting_agents_max": "how many agents wait for orders at once; others are answered at once",
     "retention_days": "how long logs and artefacts are kept",
     "report_bytes_max": "the largest report that is taken in; reading has limits of its own",
     "reports_bytes_max": "what one organisation may file in all",
@@ -93,7 +102,7 @@ def command_line() -> str:
 def http() -> str:
     """Return the table of all routes with their summaries, from the OpenAPI document."""
     # Routes don't look at what is wired until a request comes.
-    document = application(cast(Any, None)).openapi()
+    document = application(_unwired()).openapi()
     by_tag: dict[str, list[str]] = {}
     for path, methods in document["paths"].items():
         for method, route in methods.items():
@@ -118,6 +127,11 @@ def _summary(route: dict[str, Any]) -> str:
     """Return the first paragraph of a route's docstring, else the name of its function."""
     said = route.get("description") or route["summary"]
     return " ".join(str(said).split("\n\n", 1)[0].split())
+
+
+def _unwired() -> Any:
+    """Return what an application is made over that nobody calls."""
+    return SimpleNamespace(settings=Settings(home=Path(), commons=Path()), rates=Rates({}))
 
 
 def settings() -> str:

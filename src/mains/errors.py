@@ -4,7 +4,7 @@
       BadInput (422)       SpecInvalid SpecUnknownKey SpecUnsupported BundleUnsafe BundleTooLarge
                            AmountInvalid PriceInvalid DocumentInvalid NameInvalid RequestInvalid
                            DocumentUnreadable DocumentTooLarge DocumentTooSlow DocumentEmpty
-                           AddressRefused
+                           AddressRefused RequestTooSlow (408)
       Unauthenticated (401) KeyMissing KeyInvalid TokenInvalid SignatureInvalid
                            CertificateUnknown
       Forbidden (403)      RoleMissing ForeignOrganisation
@@ -16,6 +16,7 @@
       Incompatible (426)   ProtocolUnsupported SchemaMismatch
       Unavailable (503)    DatabaseUnavailable StorageUnavailable EngineUnreachable
                            ServerUnreachable SourceUnreachable ReadingBusy
+                           RateLimited (429)
       Broken (500)         EngineRefused StoreCorrupt AlreadyRunning SetupMissing ReadingFailed
                            Internal
 
@@ -85,6 +86,14 @@ class NameInvalid(BadInput):
 
 class RequestInvalid(BadInput):
     code = "request_invalid"
+
+
+class RequestTooSlow(BadInput):
+    """A request's body came more slowly than any network needs; nothing was done."""
+
+    code = "request_too_slow"
+    status = 408
+    hint_default = "Send it again, in one go."
 
 
 class DocumentTooSlow(BadInput):
@@ -305,6 +314,14 @@ class ReadingBusy(Unavailable):
 
     code = "reading_busy"
     hint_default = "Try again in a moment."
+
+
+class RateLimited(Unavailable):
+    """Too many calls came too fast; nothing was done. `retry_after_seconds` says when to ask."""
+
+    code = "rate_limited"
+    status = 429
+    hint_default = "Wait a moment and try again."
 
 
 class SourceUnreachable(Unavailable):

@@ -48,6 +48,13 @@ class Settings:
     bundle_bytes_max: int = 256 * 2**20
     blob_bytes_max: int = 4 * 2**30
     organisation_bytes_max: int = 20 * 2**30
+    rate_reading_per_second: int = 2_000
+    rate_submitting_per_second: int = 2_000
+    rate_public_per_second: int = 200
+    rate_agent_per_second: int = 500
+    rate_failed_per_minute: int = 60
+    connections_max: int = 4_096
+    waiting_agents_max: int = 4_096
     log_bytes_per_task_max: int = 8 * 2**20
     retention_days: int = 90
     report_bytes_max: int = 100 * 2**20

@@ -19,7 +19,12 @@ from mains.errors import (
 )
 from mains.ids import new_id
 from mains.wire.client import Client
-from mains.wire.connection import PAUSES_SECONDS, Connection, checked_url
+from mains.wire.connection import (
+    PAUSES_SECONDS,
+    RETRY_AFTER_SECONDS_MAX,
+    Connection,
+    checked_url,
+)
 from mains.wire.failures import error_of
 from mains.wire.jobs import SubmitRequest
 from mains.wire.parties import OrganisationRequest
@@ -48,6 +53,28 @@ def test_a_submission_whose_answer_is_lost_is_sent_again_under_its_id(
     assert [each.id for each in city.submissions] == [request.id, request.id]
     assert len(city.jobs) == 1
     assert pauses == list(PAUSES_SECONDS[:2])
+
+
+def test_a_server_that_says_when_to_come_again_is_believed_within_bounds(
+    pauses: list[float],
+) -> None:
+    told = [7, 3_600, 0]
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if not told:
+            return httpx.Response(200, content=b"done")
+        error = errors.RateLimited("too fast", effect="none", retry_after_seconds=told.pop(0))
+        problem = Problem.of(error, request_id="")
+        return httpx.Response(429, content=problem.model_dump_json())
+
+    transport = httpx.MockTransport(answer)
+    with Connection(UNUSED, key=None, transport=transport, sleep=pauses.append) as connection:
+        assert connection.call("POST", "/deposits", repeat=False) == b"done"
+        assert pauses == [7, RETRY_AFTER_SECONDS_MAX, PAUSES_SECONDS[2]]
+        told += [1] * 100
+        with pytest.raises(errors.RateLimited):
+            connection.call("GET", "/jobs", repeat=True)
+    assert len(pauses) == 3 + len(PAUSES_SECONDS)
 
 
 def test_a_submission_gives_up_after_a_bounded_number_of_pauses(

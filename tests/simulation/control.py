@@ -20,6 +20,7 @@ from mains.jobs.door import News
 from mains.jobs.intake import take_in
 from mains.jobs.secrets import SecretBox
 from mains.jobs.submission import Submission, Terms
+from mains.parties.rates.buckets import Rates
 from mains.settings import Settings
 from mains.sites import routes as site_routes
 from mains.sites import service as sites
@@ -133,6 +134,7 @@ class ControlPlane:
             settings=self.settings,
             clock=self.clock,
             news=News(),
+            rates=Rates({}),
             queue_news=asyncio.Event(),
             certificates=None,
         )

@@ -13,6 +13,7 @@ import structlog
 import mains.ids
 from mains.agent import logs, rules
 from mains.daemon import dispatcher
+from mains.daemon.rotation import Tended
 from mains.jobs import agent_routes
 from mains.sites import service as sites
 from tests.simulation.planted import Fault
@@ -31,6 +32,7 @@ def replaced(seed: int, fault: Fault | None) -> Iterator[None]:
         stack.enter_context(patch.object(logs, "ROUND_SECONDS", 20.0))
         stack.enter_context(patch.object(agent_routes, "POLL_SECONDS", 5.0))
         stack.enter_context(patch.object(dispatcher, "IDLE_SECONDS", 3.0))
+        stack.enter_context(patch.object(dispatcher, "rotation", _no_keys()))
         stack.enter_context(patch.object(rules, "LOOK_SECONDS_MAX", 1.0))
         stack.enter_context(patch.object(rules, "USAGE_SECONDS", 4.0))
         # A tenth of the reporting grace that simulations have, as it is of the real one.
@@ -51,6 +53,15 @@ def _ids(seed: int) -> Any:
         return SimpleNamespace(int=next(counter) << 80 | 0x7 << 76 | random.getrandbits(62))
 
     return SimpleNamespace(uuid7=uuid7)
+
+
+def _no_keys() -> Any:
+    """Return what tends the keys of a server that has no files."""
+
+    async def tend(_: Any) -> Tended:
+        return Tended(resealed=0, revoked=0, destroyed=())
+
+    return SimpleNamespace(tend=tend)
 
 
 def _unsigned() -> Any:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
 
 from mains import __version__
-from mains.api.limits import BodyLimit
+from mains.api.limits import BodyLimit, RateLimit, bounds_of
 from mains.api.metrics import MEDIA_TYPE, Metrics, Observed
 from mains.console import routes as console
 from mains.db import Queries
@@ -150,8 +150,9 @@ def application(wired: JobsWired, *, background: Lifespan | None = None) -> Fast
     ):
         app.include_router(slice_router)
     console.install(app)
+    app.add_middleware(BodyLimit, bounds=bounds_of(wired.settings))
+    app.add_middleware(RateLimit, rates=wired.rates)
     install_problem_details(app)
-    app.add_middleware(BodyLimit)
     app.state.metrics = Metrics()
     app.add_middleware(Observed, metrics=app.state.metrics)
     return app

@@ -24,8 +24,8 @@ class Context:
     """One server and one key for it; home is set where the server runs on this machine.
 
     server_key is the Ed25519 key, in hex, that its receipts are checked with, server_keys those
-    before and after it that it vouches for; certificate, in PEM, is what it shows where no authority
-    vouches for it.
+    before and after it that it vouches for; certificate, in PEM, is what it shows where nobody
+    else vouches for it.
     """
 
     name: str

@@ -18,6 +18,7 @@ from mains.daemon import certificates, logs
 from mains.daemon.announcing import announce, hear
 from mains.daemon.certificates import Certificate
 from mains.daemon.children import SOCKET_VARIABLE
+from mains.daemon.guarding import guarded
 from mains.daemon.lifeline import while_parent_lives
 from mains.daemon.opening import opened
 from mains.daemon.wiring import wire
@@ -44,7 +45,7 @@ async def serve(settings: Settings) -> None:
         application(wired, background=background(wired)),
         ssl_certfile=None if certificate is None else certificate.chain,
         ssl_keyfile=None if certificate is None else str(certificate.key),
-        http="httptools",
+        http=guarded(settings.connections_max),
         loop="none",
         log_config=None,
         access_log=False,

@@ -11,6 +11,7 @@ from mains.jobs.intake import Intake
 from mains.jobs.secrets import SecretBox
 from mains.jobs.submission import Terms
 from mains.parties import keyfiles
+from mains.parties.rates.buckets import Rates
 from mains.quotes.rules import Load
 from mains.reports.door import ReportsWired
 from mains.reports.library import Shelf
@@ -36,6 +37,7 @@ def wire(*, database: Database, settings: Settings, clock: Clock) -> ReportsWire
         signers=keyfiles.Signers.from_files(settings.keys),
         box=box,
         loads=loads,
+        rates=Rates.of(settings),
         intake=Intake(database=database, clock=clock, box=box, terms=terms, loads=loads),
         shelf=_shelf(database, settings),
     )

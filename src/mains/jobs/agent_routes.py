@@ -17,6 +17,7 @@ from mains.jobs import logs
 from mains.jobs.door import JobsWired, JobsWiredDependency
 from mains.jobs.sync import orders_for, sync
 from mains.parties.door import NowDependency
+from mains.parties.rates.rules import Door
 from mains.sites import service as sites
 from mains.sites.door import EnvelopeDependency
 from mains.wire.agent import BlobTicket, LogAnswer, LogShipment, SyncAnswer, SyncRequest, answer_for
@@ -62,6 +63,7 @@ async def _take_in(
         try:
             async with wired.database.transaction() as tx:
                 spoken = await sites.authenticate_envelope(tx, envelope, now=now)
+                wired.rates.take(Door.AGENT, str(spoken.site_id))
                 request = _read(SyncRequest, spoken)
                 answer = await sync(
                     tx,
@@ -91,8 +93,11 @@ async def _wait(
 ) -> SyncAnswer:
     """Hold the answer back until there are orders or the agent's patience ends.
 
-    Raises StaleEpoch when a newer agent has registered meanwhile: the orders are for that one.
+    Where too many wait already it is given at once. Raises StaleEpoch when a newer agent has
+    registered meanwhile: the orders are for that one.
     """
+    if wired.news.waiting >= wired.settings.waiting_agents_max:
+        return answer
     known = [report.attempt_id for report in request.attempts]
     loop = asyncio.get_running_loop()
     end = loop.time() + min(request.wait_seconds, wired.settings.sync_wait_seconds)
@@ -121,6 +126,7 @@ async def take_logs(
     """Append shipped log bytes; answer where each log stands."""
     async with wired.database.transaction() as tx:
         spoken = await sites.authenticate_envelope(tx, envelope, now=now)
+        wired.rates.take(Door.AGENT, str(spoken.site_id))
         shipment = _read(LogShipment, spoken)
         bytes_max = wired.settings.log_bytes_per_task_max
         cursors = await logs.take(tx, spoken.site_id, shipment.chunks, bytes_max=bytes_max)
@@ -136,7 +142,7 @@ async def get_blob(
 ) -> StreamingResponse:
     """Return the code of a job that this site is to run."""
     async with wired.database.transaction() as tx:
-        site_id = await _admit(tx, ticket, sha256, now=now)
+        site_id = await _admit(tx, wired, ticket, sha256, now=now)
         wanted = {"site_id": site_id, "sha256": sha256}
         if await (await tx.execute(QUERIES["site_may_read"], wanted)).fetchone() is None:
             raise ForeignOrganisation("no run of this site needs this content")
@@ -156,7 +162,7 @@ async def put_blob(
 ) -> Response:
     """Store an output; it belongs to nobody until an attempt's last report names it."""
     async with wired.database.transaction() as tx:
-        site_id = await _admit(tx, ticket, sha256, now=now)
+        site_id = await _admit(tx, wired, ticket, sha256, now=now)
         busy = await (await tx.execute(QUERIES["site_is_busy"], {"site_id": site_id})).fetchone()
         if busy is None:
             raise ForeignOrganisation("this site runs nothing that could have outputs")
@@ -170,7 +176,9 @@ async def put_blob(
     return Response(status_code=204)
 
 
-async def _admit(tx: Transaction, ticket: str | None, sha256: str, *, now: datetime) -> UUID:
+async def _admit(
+    tx: Transaction, wired: JobsWired, ticket: str | None, sha256: str, *, now: datetime
+) -> UUID:
     """Return the site that a ticket speaks for, if it was made for this content."""
     if ticket is None:
         raise SignatureInvalid("the header Mains-Agent is missing")
@@ -179,6 +187,7 @@ async def _admit(tx: Transaction, ticket: str | None, sha256: str, *, now: datet
     except ValueError as error:
         raise RequestInvalid("the header Mains-Agent is not base64") from error
     spoken = await sites.authenticate_envelope(tx, envelope, now=now)
+    wired.rates.take(Door.AGENT, str(spoken.site_id))
     if _read(BlobTicket, spoken).sha256 != sha256:
         raise SignatureInvalid("the ticket is for another content")
     return spoken.site_id

@@ -21,6 +21,7 @@ class News:
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
+        self.waiting = 0
 
     def tell(self) -> None:
         """Wake everybody who waits now."""
@@ -30,11 +31,14 @@ class News:
     async def wait(self, *, seconds: float) -> None:
         """Return at the next news, or after this long."""
         event = self._event
+        self.waiting += 1
         try:
             async with asyncio.timeout(seconds):
                 await event.wait()
         except TimeoutError:
             return
+        finally:
+            self.waiting -= 1
 
 
 @dataclass(slots=True, kw_only=True)

@@ -31,6 +31,7 @@ from mains.errors import Internal, KeyMissing, MainsError, NotFound, RequestInva
 from mains.ids import new_id
 from mains.parties import service
 from mains.parties.keyfiles import Peppers
+from mains.parties.rates.buckets import Rates
 from mains.parties.rules import Caller
 from mains.settings import Settings
 from mains.wire.problem import PROBLEM_TYPE, Problem, describe_fault
@@ -46,6 +47,7 @@ __all__ = [
     "WiredDependency",
     "install_problem_details",
     "own_rows",
+    "problem_response",
 ]
 
 CALLERS_MAX: Final = 10_000
@@ -98,6 +100,7 @@ class Wired:
     certificates: str | None = None
     """Those of its own, in PEM, that this server shows now or will show next; kept up to date."""
 
+    rates: Rates = field(default_factory=lambda: Rates({}))
     callers: CallerCache = field(default_factory=CallerCache)
 
 
@@ -278,10 +281,23 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
     return Response(status_code=error.status_code, headers=error.headers)
 
 
+def problem_response(
+    error: MainsError, scope: Scope, *, status: int | None = None, closing: bool = False
+) -> JSONResponse:
+    """Return an error as its answer; closing ends the connection, whose body nobody reads."""
+    answer = _problem(error, scope.get("state", {}).get("request_id", ""), status=status)
+    if closing:
+        answer.headers["Connection"] = "close"
+    return answer
+
+
 def _problem(error: MainsError, request_id: str, *, status: int | None = None) -> JSONResponse:
     problem = Problem.of(error, request_id=request_id)
     if status is not None:
         problem = problem.model_copy(update={"status": status})
-    return JSONResponse(
+    answer = JSONResponse(
         problem.model_dump(mode="json"), status_code=problem.status, media_type=PROBLEM_TYPE
     )
+    if "retry_after_seconds" in error.facts:
+        answer.headers["Retry-After"] = str(error.facts["retry_after_seconds"])
+    return answer

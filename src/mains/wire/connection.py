@@ -17,6 +17,7 @@ from mains import __version__
 from mains.errors import (
     CertificateUnknown,
     MainsError,
+    RateLimited,
     RequestInvalid,
     ServerUnreachable,
     Unavailable,
@@ -26,6 +27,9 @@ from mains.wire.trust import is_distrust, is_loopback, trusting
 
 PAUSES_SECONDS: Final = (0.2, 0.5, 1.0, 2.0, 4.0)
 """How long a repeated request waits each time; after the last one it gives up."""
+
+RETRY_AFTER_SECONDS_MAX: Final = 30.0
+"""A server that says when to come again is believed, up to here."""
 
 CONNECT_SECONDS_MAX: Final = 5.0
 ANSWER_SECONDS_MAX: Final = 60.0
@@ -102,6 +106,9 @@ class Connection:
             except Unavailable as failure:
                 if pause is None or not self._worth_repeating(method, failure, repeat=repeat):
                     raise
+                told = failure.facts.get("retry_after_seconds")
+                if isinstance(told, int):
+                    pause = min(max(pause, told), RETRY_AFTER_SECONDS_MAX)
             self.sleep(pause)
         raise AssertionError("the last attempt returns or raises")
 
@@ -161,6 +168,8 @@ class Connection:
 
     def _worth_repeating(self, method: str, failure: Unavailable, *, repeat: bool) -> bool:
         """A question to a server that never answered fails at once: nobody waits for nothing."""
+        if isinstance(failure, RateLimited):
+            return True
         if failure.facts.get("effect") == "none":
             return self._answered or (method != "GET" and repeat)
         return repeat
