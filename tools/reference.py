@@ -129,7 +129,7 @@ def _summary(route: dict[str, Any]) -> str:
     return " ".join(str(said).split("\n\n", 1)[0].split())
 
 
-def _unwired() -> Any:
+def _unwired() -> Any:  # noqa: ANN401 (nobody calls it)
     """Return what an application is made over that nobody calls."""
     return SimpleNamespace(settings=Settings(home=Path(), commons=Path()), rates=Rates({}))
 

@@ -11,6 +11,8 @@ from types import SimpleNamespace
 from typing import Any, Final
 from uuid import UUID
 
+from starlette.requests import Request
+
 from mains.clock import Clock
 from mains.daemon import dispatcher
 from mains.daemon.announcing import announce, hear
@@ -168,7 +170,9 @@ class ControlPlane:
         if path == "forged":
             FORGED.set(True)
         if path in ("sync", "forged"):
-            response = await agent_routes.sync_agent(body, now, self._wired)
+            response = await agent_routes.sync_agent(
+                body, now, self._wired, Request({"type": "http"})
+            )
             return bytes(response.body)
         if path == "register":
             async with self.database.transaction() as tx:

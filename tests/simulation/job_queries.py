@@ -306,6 +306,11 @@ def hold_dispatch(store: Store, asked: Asked) -> list[Row]:
     return [row] if row["fence"] == asked["fence"] else []
 
 
+@answers(QUERIES, "note_life")
+def note_life(_store: Store, _asked: Asked) -> list[Row]:
+    return []
+
+
 @answers(QUERIES, "waiting_jobs")
 def waiting_jobs(store: Store, asked: Asked) -> list[Row]:
     def place(row: Asked) -> tuple[Any, ...]:

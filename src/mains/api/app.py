@@ -12,14 +12,22 @@ from mains.api.limits import BodyLimit, RateLimit, bounds_of
 from mains.api.metrics import MEDIA_TYPE, Metrics, Observed
 from mains.console import routes as console
 from mains.db import Queries
+from mains.errors import KeyMissing
 from mains.jobs import agent_routes as agents
 from mains.jobs import routes as jobs
+from mains.jobs import upkeep
 from mains.jobs.door import JobsWired, JobsWiredDependency
 from mains.ledger import auditing
 from mains.ledger import routes as ledger
 from mains.parties import routes as parties
 from mains.parties import versions
-from mains.parties.door import CallerDependency, TransactionDependency, install_problem_details
+from mains.parties.door import (
+    AnybodyDependency,
+    CallerDependency,
+    NowDependency,
+    TransactionDependency,
+    install_problem_details,
+)
 from mains.programmes import routes as programmes
 from mains.reports import live_routes as live
 from mains.reports import routes as reports
@@ -30,6 +38,7 @@ from mains.wire.jobs import AuditFinding, AuditView, ServerKey
 from mains.wire.parties import Role
 from mains.wire.problem import PROBLEM_TYPE, Problem
 from mains.wire.succession import PublishedKey, PublishedKeys
+from mains.wire.trust import is_loopback_host
 
 PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
     "default": {
@@ -97,12 +106,15 @@ async def health(tx: TransactionDependency) -> Health:
 
 
 @router.get("/v1/audit")
-async def audit(caller: CallerDependency, tx: TransactionDependency) -> AuditView:
+async def audit(
+    caller: CallerDependency, tx: TransactionDependency, now: NowDependency
+) -> AuditView:
     """Run every invariant over everything that is stored, and name the rows that break one."""
     caller.require(Role.AUDITOR)
     caller.require_everything()
     sections = {name: Queries.load(f"mains.{name}", "audit.sql") for name in AUDITED}
     findings = await auditing.audit(tx, sections)
+    await upkeep.note_life(tx, "audit", findings=len(findings), now=now)
     return AuditView(
         clean=not findings,
         checked=[f"{name}.{section}" for name, queries in sections.items() for section in queries],
@@ -119,9 +131,24 @@ async def audit(caller: CallerDependency, tx: TransactionDependency) -> AuditVie
 
 
 @router.get("/metrics", response_class=PlainTextResponse)
-async def metrics(request: Request, tx: TransactionDependency) -> Response:
-    """Return Prometheus metrics."""
-    text = await request.app.state.metrics.text(tx)
+async def metrics(
+    request: Request,
+    caller: AnybodyDependency,
+    wired: JobsWiredDependency,
+    tx: TransactionDependency,
+    now: NowDependency,
+) -> Response:
+    """Return Prometheus metrics: to this machine, and to auditors elsewhere."""
+    if request.client is not None and not is_loopback_host(request.client.host):
+        if caller is None:
+            raise KeyMissing(
+                "metrics are for this machine, and elsewhere for auditors",
+                hint="Let Prometheus send a key with the role auditor as a bearer token.",
+            )
+        caller.require(Role.AUDITOR)
+    text = await request.app.state.metrics.text(
+        tx, settings=wired.settings, rates=wired.rates, now=now
+    )
     return Response(text, media_type=MEDIA_TYPE)
 
 

@@ -25,6 +25,7 @@ IDLE_SECONDS: Final = 0.25
 PAUSE_SECONDS: Final = 0.03
 """The least time between two looks: what comes closely together is placed together."""
 UPKEEP_EVERY: Final = timedelta(seconds=1)
+LIFE_EVERY: Final = timedelta(seconds=5)
 KEYS_EVERY: Final = timedelta(minutes=1)
 RETENTION_EVERY: Final = timedelta(hours=1)
 VOUCHERS_PER_ROUND: Final = 100
@@ -87,6 +88,7 @@ class _Cleaner:
         self._upkeep_at = clock.now()
         self._retention_at = clock.now()
         self._keys_at = clock.now()
+        self._life_at = clock.now()
 
     async def round(self) -> None:
         now = self._clock.now()
@@ -105,6 +107,9 @@ class _Cleaner:
         async with self._dispatcher.database.transaction() as tx:
             await self._dispatcher.check(tx)
             done = await upkeep.tidy(tx, settings=settings, now=now)
+            if now >= self._life_at:
+                self._life_at = now + LIFE_EVERY
+                await upkeep.note_life(tx, "dispatcher", now=now)
         if done.lost or done.recalled or done.expired:
             log.info("tidied", lost=done.lost, recalled=done.recalled, expired=done.expired)
         async with self._dispatcher.database.transaction() as tx:

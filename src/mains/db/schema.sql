@@ -1184,6 +1184,15 @@ CREATE TABLE jobs.receipt (
     issued_at timestamp with time zone NOT NULL
 );
 
+CREATE TABLE jobs.sign_of_life (
+    name text NOT NULL,
+    seen_at timestamp with time zone NOT NULL,
+    findings integer DEFAULT 0 NOT NULL,
+    CONSTRAINT sign_of_life_findings_check CHECK ((findings >= 0)),
+    CONSTRAINT sign_of_life_name_check CHECK ((name = ANY (ARRAY['audit'::text, 'dispatcher'::text])))
+)
+WITH (fillfactor='50');
+
 CREATE TABLE jobs.task (
     job_id uuid NOT NULL,
     task integer NOT NULL,
@@ -1935,6 +1944,9 @@ ALTER TABLE ONLY jobs.queue_change
 
 ALTER TABLE ONLY jobs.receipt
     ADD CONSTRAINT receipt_pkey PRIMARY KEY (job_id);
+
+ALTER TABLE ONLY jobs.sign_of_life
+    ADD CONSTRAINT sign_of_life_pkey PRIMARY KEY (name);
 
 ALTER TABLE ONLY jobs.task
     ADD CONSTRAINT task_pkey PRIMARY KEY (job_id, task);
@@ -2690,6 +2702,8 @@ GRANT SELECT,INSERT,DELETE ON TABLE jobs.queue_change TO mains_app;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE jobs.receipt TO mains_app;
 GRANT SELECT,INSERT ON TABLE jobs.receipt TO mains_tenant;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE jobs.sign_of_life TO mains_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE jobs.task TO mains_app;
 GRANT SELECT ON TABLE jobs.task TO mains_tenant;

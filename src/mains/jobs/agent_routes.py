@@ -38,10 +38,14 @@ Message = TypeVar("Message", bound=Schema)
 
 @router.post("/sync", response_model=SyncAnswer)
 async def sync_agent(
-    envelope: EnvelopeDependency, now: NowDependency, wired: JobsWiredDependency
+    envelope: EnvelopeDependency,
+    now: NowDependency,
+    wired: JobsWiredDependency,
+    asked: Request,
 ) -> Response:
     """Take in what an agent observed; answer at once with orders, or wait for some to come."""
     spoken, request, answer = await _take_in(wired, envelope, now=now)
+    asked.state.agent_skew = (spoken.site, (request.sent_at - now).total_seconds())
     if answer.forget:
         wired.queue_news.set()
     if not (answer.starts or answer.stops or answer.forget) and request.wait_seconds:

@@ -498,6 +498,11 @@ where job.id = any(%(ids)s) and job.ended_at is null
   and hold.state = 'open' and hold.draws_open = 0
 order by job.id
 
+-- name: note_life
+insert into jobs.sign_of_life (name, seen_at, findings)
+values (%(name)s, %(now)s, %(findings)s)
+on conflict (name) do update set seen_at = excluded.seen_at, findings = excluded.findings
+
 -- name: delete_old_logs
 delete from jobs.log_chunk
 where attempt_id in (

@@ -3,7 +3,7 @@
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Literal
 from uuid import UUID
 
 from psycopg.rows import DictRow
@@ -107,6 +107,13 @@ async def _attempts(tx: Transaction, ids: Set[UUID]) -> list[rules.Attempt]:
         return []
     rows = await tx.execute(QUERIES["attempts_by_id"], {"ids": list(ids)})
     return [attempt_of(row) for row in await rows.fetchall()]
+
+
+async def note_life(
+    tx: Transaction, name: Literal["audit", "dispatcher"], *, findings: int = 0, now: datetime
+) -> None:
+    """Write down that something happened now, for those who watch from outside."""
+    await tx.execute(QUERIES["note_life"], {"name": name, "findings": findings, "now": now})
 
 
 async def forget_old(tx: Transaction, *, settings: Settings, now: datetime) -> list[str]:

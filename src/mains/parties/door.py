@@ -37,6 +37,7 @@ from mains.settings import Settings
 from mains.wire.problem import PROBLEM_TYPE, Problem, describe_fault
 
 __all__ = [
+    "AnybodyDependency",
     "Caller",
     "CallerDependency",
     "IdempotencyKey",
@@ -158,6 +159,18 @@ async def _caller(
 
 
 CallerDependency = Annotated[Caller, Depends(_caller)]
+
+
+async def _anybody(
+    wired: WiredDependency,
+    now: NowDependency,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+) -> Caller | None:
+    return None if credentials is None else await _caller(wired, now, credentials)
+
+
+AnybodyDependency = Annotated[Caller | None, Depends(_anybody)]
+"""A caller, or None for a request without a key: the route says what that may do."""
 
 
 @asynccontextmanager

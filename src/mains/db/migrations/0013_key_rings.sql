@@ -22,3 +22,11 @@ GRANT UPDATE (in_use_since, ends_at, destroyed_at) ON parties.key_version TO mai
 -- Under which version of the pepper a digest was made; a key's next use brings it to the newest.
 ALTER TABLE parties.api_key ADD COLUMN pepper integer NOT NULL DEFAULT 1;
 GRANT UPDATE (digest, pepper) ON parties.api_key TO mains_app;
+
+-- What alerts look at: when the dispatcher last looked, and what the last audit found.
+CREATE TABLE jobs.sign_of_life (
+    name text PRIMARY KEY CHECK (name IN ('audit', 'dispatcher')),
+    seen_at timestamptz NOT NULL,
+    findings integer NOT NULL DEFAULT 0 CHECK (findings >= 0)
+) WITH (fillfactor = 50);
+GRANT SELECT, INSERT, UPDATE ON jobs.sign_of_life TO mains_app;

@@ -3,6 +3,7 @@
 import ipaddress
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 BURST_SECONDS: Final = 10
@@ -71,6 +72,7 @@ def door_of(method: str, path: str, *, keyed: bool) -> Door:
     return Door.READING if method in _SAFE else Door.SUBMITTING
 
 
+@lru_cache(maxsize=4_096)
 def neighbourhood(address: str) -> str:
     """Return what one caller without a key can't easily change: an address, a /64 of IPv6."""
     try:
