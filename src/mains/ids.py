@@ -1,5 +1,6 @@
 """Identifiers: UUIDv7, so that they are global, sortable by age and made by the caller."""
 
+from datetime import datetime
 from uuid import UUID
 
 import uuid_utils
@@ -10,6 +11,11 @@ SHORT_LENGTH = 12
 def new_id() -> UUID:
     """Return a fresh UUIDv7 as a standard library UUID."""
     return UUID(int=uuid_utils.uuid7().int)
+
+
+def first_id_of(instant: datetime) -> UUID:
+    """Return what all ids made from this instant on are not smaller than."""
+    return UUID(int=max(0, int(instant.timestamp() * 1_000)) << 80)
 
 
 def short(identifier: UUID) -> str:

@@ -57,6 +57,10 @@ class Settings:
     waiting_agents_max: int = 4_096
     log_bytes_per_task_max: int = 8 * 2**20
     retention_days: int = 90
+    retention_quotes_days: int = 30
+    retention_tokens_days: int = 30
+    retention_keys_days: int = 365
+    retention_refusals_days: int = 365
     report_bytes_max: int = 100 * 2**20
     reports_bytes_max: int = 20 * 2**30
     reading_workers_max: int = 2

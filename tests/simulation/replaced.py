@@ -15,6 +15,7 @@ from mains.agent import logs, rules
 from mains.daemon import dispatcher
 from mains.daemon.rotation import Tended
 from mains.jobs import agent_routes
+from mains.jobs.retention import Forgotten
 from mains.sites import service as sites
 from tests.simulation.planted import Fault
 
@@ -33,6 +34,7 @@ def replaced(seed: int, fault: Fault | None) -> Iterator[None]:
         stack.enter_context(patch.object(agent_routes, "POLL_SECONDS", 5.0))
         stack.enter_context(patch.object(dispatcher, "IDLE_SECONDS", 3.0))
         stack.enter_context(patch.object(dispatcher, "rotation", _no_keys()))
+        stack.enter_context(patch.object(dispatcher, "retention", _no_retention()))
         stack.enter_context(patch.object(rules, "LOOK_SECONDS_MAX", 1.0))
         stack.enter_context(patch.object(rules, "USAGE_SECONDS", 4.0))
         # A tenth of the reporting grace that simulations have, as it is of the real one.
@@ -62,6 +64,18 @@ def _no_keys() -> Any:
         return Tended(resealed=0, revoked=0, destroyed=())
 
     return SimpleNamespace(tend=tend)
+
+
+def _no_retention() -> Any:
+    """Return what forgets nothing: no simulation lasts for days."""
+
+    async def forget(_: Any, **asked: Any) -> Forgotten:
+        return Forgotten(dropped={}, more=False, quotes_after=asked["quotes_after"])
+
+    async def note(_: Any, **asked: Any) -> None:
+        assert asked
+
+    return SimpleNamespace(forget=forget, note=note)
 
 
 def _unsigned() -> Any:

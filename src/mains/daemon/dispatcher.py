@@ -3,6 +3,7 @@
 import asyncio
 from datetime import timedelta
 from typing import Final
+from uuid import UUID
 
 import structlog
 
@@ -15,7 +16,7 @@ from mains.daemon.opening import opened
 from mains.daemon.rotation import Place
 from mains.db import Database, Listener
 from mains.errors import DatabaseUnavailable, StaleFence, Unavailable
-from mains.jobs import upkeep
+from mains.jobs import retention, upkeep
 from mains.jobs.dispatch import Dispatcher
 from mains.programmes import service as programmes
 from mains.settings import Settings
@@ -89,6 +90,7 @@ class _Cleaner:
         self._retention_at = clock.now()
         self._keys_at = clock.now()
         self._life_at = clock.now()
+        self._quotes_after = UUID(int=0)
 
     async def round(self) -> None:
         now = self._clock.now()
@@ -133,6 +135,15 @@ class _Cleaner:
             dropped = await upkeep.forget_old(tx, settings=settings, now=now)
         for sha256 in dropped:
             await self._blobs.delete(sha256)
+        async with self._dispatcher.database.transaction() as tx:
+            await self._dispatcher.check(tx)
+            done = await retention.forget(
+                tx, settings=settings, now=now, quotes_after=self._quotes_after
+            )
+            await retention.note(tx, settings=settings, now=now)
+        self._quotes_after = done.quotes_after
+        if done.more or dropped:
+            self._retention_at = now + UPKEEP_EVERY
 
 
 def main() -> None:

@@ -1184,6 +1184,13 @@ CREATE TABLE jobs.receipt (
     issued_at timestamp with time zone NOT NULL
 );
 
+CREATE TABLE jobs.retention (
+    kind text NOT NULL,
+    days integer NOT NULL,
+    looked_at timestamp with time zone NOT NULL,
+    CONSTRAINT retention_days_check CHECK ((days >= 0))
+);
+
 CREATE TABLE jobs.sign_of_life (
     name text NOT NULL,
     seen_at timestamp with time zone NOT NULL,
@@ -1945,6 +1952,9 @@ ALTER TABLE ONLY jobs.queue_change
 ALTER TABLE ONLY jobs.receipt
     ADD CONSTRAINT receipt_pkey PRIMARY KEY (job_id);
 
+ALTER TABLE ONLY jobs.retention
+    ADD CONSTRAINT retention_pkey PRIMARY KEY (kind);
+
 ALTER TABLE ONLY jobs.sign_of_life
     ADD CONSTRAINT sign_of_life_pkey PRIMARY KEY (name);
 
@@ -2703,6 +2713,8 @@ GRANT SELECT,INSERT,DELETE ON TABLE jobs.queue_change TO mains_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE jobs.receipt TO mains_app;
 GRANT SELECT,INSERT ON TABLE jobs.receipt TO mains_tenant;
 
+GRANT SELECT,INSERT,UPDATE ON TABLE jobs.retention TO mains_app;
+
 GRANT SELECT,INSERT,UPDATE ON TABLE jobs.sign_of_life TO mains_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE jobs.task TO mains_app;
@@ -2740,11 +2752,11 @@ GRANT SELECT ON TABLE mains_meta.migration TO mains_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE metering.reading TO mains_app;
 GRANT SELECT ON TABLE metering.reading TO mains_tenant;
 
-GRANT SELECT,INSERT,UPDATE ON TABLE metering.refusal TO mains_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE metering.refusal TO mains_app;
 
 GRANT SELECT,INSERT ON TABLE metering.statement TO mains_app;
 
-GRANT SELECT,INSERT ON TABLE parties.api_key TO mains_app;
+GRANT SELECT,INSERT,DELETE ON TABLE parties.api_key TO mains_app;
 GRANT SELECT ON TABLE parties.api_key TO mains_tenant;
 
 GRANT UPDATE(digest) ON TABLE parties.api_key TO mains_app;
@@ -2794,7 +2806,7 @@ GRANT UPDATE(state) ON TABLE programmes.voucher TO mains_app;
 
 GRANT UPDATE(due_at) ON TABLE programmes.voucher TO mains_app;
 
-GRANT SELECT,INSERT ON TABLE quotes.quote TO mains_app;
+GRANT SELECT,INSERT,DELETE ON TABLE quotes.quote TO mains_app;
 GRANT SELECT ON TABLE quotes.quote TO mains_tenant;
 
 GRANT SELECT,INSERT ON TABLE reports.claim TO mains_app;

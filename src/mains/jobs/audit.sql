@@ -97,3 +97,49 @@ select job.id, job.terms
 from jobs.job
 left join jobs.terms on terms.digest = job.terms
 where job.ended_at is null and terms.digest is null
+
+-- A job's secrets end with the job.
+-- name: secrets_end_with_jobs
+select job.id, job.settled_at
+from jobs.job
+where job.settled_at is not null and job.secrets is not null
+
+-- Nothing is kept for more than two days beyond its time, as of the dispatcher's last look.
+-- name: retention_is_kept
+with bound as (
+  select kind, looked_at - make_interval(days => days + 2) as before from jobs.retention
+)
+select bound.kind, bound.before, overdue.things
+from bound
+cross join lateral (
+  select case bound.kind
+    when 'contents' then (
+      select count(*) from jobs.content
+      where last_used_at < bound.before and not exists (
+        select 1 from jobs.job
+        where job.bundle = content.sha256 and job.ended_at is null
+      )
+    ) + (select count(*) from jobs.upload where uploaded_at < bound.before)
+    when 'logs' then (
+      select count(distinct log_chunk.attempt_id)
+      from jobs.log_chunk
+      join jobs.attempt on attempt.id = log_chunk.attempt_id
+      where attempt.ended_at < bound.before
+    )
+    when 'quotes' then (
+      select count(*) from quotes.quote
+      where valid_until < bound.before
+        and not exists (select 1 from jobs.job where job.quote_id = quote.id)
+    )
+    when 'tokens' then (
+      select count(*) from sites.join_token where coalesce(used_at, expires_at) < bound.before
+    )
+    when 'keys' then (
+      select count(*) from parties.api_key where least(revoked_at, expires_at) < bound.before
+    )
+    when 'refusals' then (
+      select count(*) from metering.refusal where last_at < bound.before
+    )
+  end as things
+) as overdue
+where overdue.things > 0

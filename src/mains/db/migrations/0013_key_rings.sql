@@ -30,3 +30,12 @@ CREATE TABLE jobs.sign_of_life (
     findings integer NOT NULL DEFAULT 0 CHECK (findings >= 0)
 ) WITH (fillfactor = 50);
 GRANT SELECT, INSERT, UPDATE ON jobs.sign_of_life TO mains_app;
+
+-- What is kept how many days, and when the dispatcher last looked for what is past its time.
+CREATE TABLE jobs.retention (
+    kind text PRIMARY KEY,
+    days integer NOT NULL CHECK (days >= 0),
+    looked_at timestamptz NOT NULL
+);
+GRANT SELECT, INSERT, UPDATE ON jobs.retention TO mains_app;
+GRANT DELETE ON quotes.quote, parties.api_key, metering.refusal TO mains_app;
