@@ -204,7 +204,7 @@ def _install(office: Office) -> None:
         if faults.lost_answers:
             faults.lost_answers -= 1
             raise DatabaseUnavailable("the answer was lost")
-        return answer
+        return answer.model_copy(update={"rotate_key": message.rotation_asked})
 
     @app.post("/v1/agent/logs")
     async def logs(envelope: EnvelopeDependency) -> LogAnswer:

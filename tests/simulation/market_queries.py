@@ -73,7 +73,8 @@ def lock_site(store: Store, asked: Asked) -> list[Row]:
 def speaker(store: Store, asked: Asked) -> list[Row]:
     row = store.sites.get(asked["site_id"])
     keys = ("id", "name", "state", "public_key", "epoch")
-    return [] if row is None else [{key: row[key] for key in keys}]
+    never = {"previous_key": None, "previous_key_until": None, "rotation_asked": False}
+    return [] if row is None else [{key: row[key] for key in keys} | never]
 
 
 @answers(SITES, "set_state")

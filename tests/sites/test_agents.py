@@ -324,3 +324,72 @@ async def test_what_does_not_exist_is_named(town: Town) -> None:
         ):
             with pytest.raises(MainsError, match="there is no"):
                 await question
+
+
+def rotation(agent: Agent, fresh: dsse.SigningKey, town: Town, **changed: Any) -> bytes:
+    said = {
+        "protocol": 1,
+        "site_id": str(agent.site_id),
+        "public_key": fresh.public_key_hex,
+        "sent_at": town.clock.now().isoformat(),
+    }
+    return dsse.sign(orjson.dumps(said | changed), key=agent.key, also=fresh)
+
+
+async def rotated(town: Town, envelope: bytes) -> int:
+    return (await town.client.post("/v1/agent/rotate", content=envelope)).status_code
+
+
+async def test_a_new_key_speaks_at_once_and_the_old_one_for_ten_minutes_more(town: Town) -> None:
+    agent = await town.joined(await token_of(town))
+    fresh = dsse.generate()
+    envelope = rotation(agent, fresh, town)
+    assert await rotated(town, envelope) == 204
+    renewed = Agent(fresh, agent.site_id, agent.instance_id, agent.epoch)
+    for voice in (agent, renewed):
+        await spoken(town, voice.envelope(town.clock.now()))
+    assert await rotated(town, envelope) == 204
+    town.clock.advance(timedelta(minutes=10))
+    with pytest.raises(SignatureInvalid):
+        await spoken(town, agent.envelope(town.clock.now()))
+    await spoken(town, renewed.envelope(town.clock.now()))
+    assert await rotated(town, envelope) == 204
+
+
+async def test_a_key_is_exchanged_only_by_the_one_that_speaks_and_with_the_new_ones_word(
+    town: Town,
+) -> None:
+    agent = await town.joined(await token_of(town))
+    stranger, fresh, other = Agent(site_id=agent.site_id), dsse.generate(), dsse.generate()
+    alone = dsse.sign(
+        dsse.unverified_payload(rotation(agent, fresh, town)), key=agent.key, also=other
+    )
+    for refused in (rotation(stranger, fresh, town), alone):
+        assert await rotated(town, refused) == 401
+    assert await rotated(town, rotation(agent, fresh, town, public_key="short")) == 422
+    assert await rotated(town, rotation(agent, fresh, town)) == 204
+    assert await rotated(town, rotation(agent, other, town)) == 401
+
+
+async def test_who_joins_anew_ends_both_keys_of_the_agent_before(town: Town) -> None:
+    operator = await town.key("centre", Role.OPERATOR)
+    added = (await town.add(operator)).json()
+    agent = await town.joined(str(added["token"]["token"]))
+    assert await rotated(town, rotation(agent, dsse.generate(), town)) == 204
+    token = await town.client.post(f"/v1/sites/{added['site']['name']}/token", headers=operator)
+    await town.joined(str(token.json()["token"]))
+    with pytest.raises(SignatureInvalid):
+        await spoken(town, agent.envelope(town.clock.now()))
+
+
+async def test_an_operator_asks_for_a_new_key_until_there_is_one(town: Town) -> None:
+    operator = await town.key("centre", Role.OPERATOR)
+    added = (await town.add(operator)).json()
+    agent = await town.joined(str(added["token"]["token"]))
+    path = f"/v1/sites/{added['site']['name']}/rotate-key"
+    assert (await town.client.post(path, headers=operator)).status_code == 200
+    stranger = await town.key("elsewhere", Role.OPERATOR)
+    assert (await town.client.post(path, headers=stranger)).status_code == 403
+    assert (await spoken(town, agent.envelope(town.clock.now()))).rotation_asked
+    await rotated(town, rotation(agent, dsse.generate(), town))
+    assert not (await spoken(town, agent.envelope(town.clock.now()))).rotation_asked

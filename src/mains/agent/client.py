@@ -27,6 +27,7 @@ from mains.wire.agent import (
     LogShipment,
     RegisterAnswer,
     RegisterRequest,
+    RotateRequest,
     SyncAnswer,
     SyncRequest,
 )
@@ -96,6 +97,18 @@ class Server:
         answer = _read(RegisterAnswer, await self._post("/register", self._signed(request)))
         self._learn(answer.certificates)
         return answer
+
+    async def rotate(self, fresh: SigningKey) -> None:
+        """Let a new key speak for the site, and use it from now on; again it changes nothing."""
+        request = RotateRequest(
+            protocol=self.protocol,
+            site_id=self._site_id,
+            public_key=fresh.public_key_hex,
+            sent_at=self._clock.now(),
+        )
+        signed = dsse.sign(request.model_dump_json().encode(), key=self._key, also=fresh)
+        await self._post("/rotate", signed)
+        self._key = fresh
 
     async def sync(self, request: SyncRequest) -> SyncAnswer:
         """Say what is and hear what should be; the answer may take `wait_seconds` longer."""

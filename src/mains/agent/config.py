@@ -21,6 +21,7 @@ KEY_FILE: Final = "agent.key"
 LOCK_FILE: Final = "agent.lock"
 SLOTS: Final = 64
 LEASE_SECONDS: Final = 15
+KEY_DAYS_MAX: Final = 180
 
 EngineName = Literal["process", "fake"]
 Isolation = Literal["auto", "uid", "bubblewrap", "trusted"]
@@ -32,7 +33,8 @@ class AgentConfig(Schema):
     lease_seconds is how long a leased run may live before its first renewal: at most the server's
     lease, or a run could live on here after it was given up and started elsewhere. devices
     restricts the accelerators to some of the host's indices; python is the interpreter that runs'
-    environments are built with; insecure says that plain http beyond this machine is wanted.
+    environments are built with; insecure says that plain http beyond this machine is wanted;
+    key_days_max is how old the agent's own key may grow.
     """
 
     url: str
@@ -46,6 +48,7 @@ class AgentConfig(Schema):
     devices: list[int] | None = None
     python: Path | None = None
     insecure: bool = False
+    key_days_max: PositiveInt = KEY_DAYS_MAX
     bundle_bytes_max: PositiveInt = 2 * 2**30
     lease_seconds: PositiveInt = LEASE_SECONDS
 

@@ -5,7 +5,7 @@ its orders until it sees them done, and an answer that is lost changes nothing.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -14,6 +14,7 @@ import httpx
 import structlog
 
 from mains.agent import config as configs
+from mains.agent import keys
 from mains.agent.client import Server
 from mains.agent.config import AgentConfig, EngineName, Isolation
 from mains.agent.host import HostRegistry
@@ -160,6 +161,8 @@ async def _serve(
     async with Server(
         config.url, key=key, clock=clock, trusted=trusted, transport=transport
     ) as server:
+        server.identify(site_id=config.site_id, epoch=0)
+        await keys.finish(config, server)
 
         async def serve_pools(pools: Sequence[PoolOrder]) -> None:
             registry.claim_shares(
@@ -167,24 +170,44 @@ async def _serve(
             )
             await engine.configure(pools)
 
-        while True:
-            registration = await register(config, server, clock=clock)
-            server.identify(site_id=config.site_id, epoch=registration.epoch)
-            _keep_lease(config, registration)
-            await serve_pools(registration.pools)
-            agent = SiteAgent(
-                config,
-                engine=engine,
-                server=server,
-                clock=clock,
-                registration=registration,
-                serve_pools=serve_pools,
-            )
-            try:
-                await agent.work()
-            except ProtocolUnsupported as error:
-                # The server was replaced by another version: the two find out what both speak.
-                LOG.warning("protocol_unsupported", because=error.detail, next=error.hint)
+        key_asked = asyncio.Event()
+        keeping = asyncio.ensure_future(
+            keys.keep_fresh(config, server, clock=clock, asked=key_asked)
+        )
+        try:
+            await _work_on(config, engine, server, clock, serve_pools, key_asked)
+        finally:
+            keeping.cancel()
+
+
+async def _work_on(
+    config: AgentConfig,
+    engine: Engine,
+    server: Server,
+    clock: Clock,
+    serve_pools: Callable[[Sequence[PoolOrder]], Awaitable[None]],
+    key_asked: asyncio.Event,
+) -> None:
+    """Register and work, again for each version of the server."""
+    while True:
+        registration = await register(config, server, clock=clock)
+        server.identify(site_id=config.site_id, epoch=registration.epoch)
+        _keep_lease(config, registration)
+        await serve_pools(registration.pools)
+        agent = SiteAgent(
+            config,
+            engine=engine,
+            server=server,
+            clock=clock,
+            registration=registration,
+            serve_pools=serve_pools,
+            key_asked=key_asked,
+        )
+        try:
+            await agent.work()
+        except ProtocolUnsupported as error:
+            # The server was replaced by another version: the two find out what both speak.
+            LOG.warning("protocol_unsupported", because=error.detail, next=error.hint)
 
 
 def _keep_lease(config: AgentConfig, registration: RegisterAnswer) -> None:

@@ -74,6 +74,7 @@ class SiteAgent:
         registration: RegisterAnswer,
         serve_pools: Callable[[Sequence[PoolOrder]], Awaitable[None]],
         patience: Callable[[], Patience] = Patience,
+        key_asked: asyncio.Event | None = None,
     ) -> None:
         self._config = config
         self._engine = engine
@@ -86,6 +87,7 @@ class SiteAgent:
         self._forgotten: OrderedDict[UUID, int] = OrderedDict()
         self._journal = Journal(config.folder)
         self._news = asyncio.Event()
+        self._key_asked = key_asked or asyncio.Event()
         self._patience = patience()
         self._new_patience = patience
         self._settling = asyncio.Semaphore(SETTLING_MAX)
@@ -317,6 +319,8 @@ class SiteAgent:
         """Do what the server answered; say whether any of it was new."""
         for attempt_id, reason in answer.refused.items():
             LOG.warning("usage_refused", attempt_id=attempt_id, reason=reason)
+        if answer.rotate_key:
+            self._key_asked.set()
         started = self._start(answer.starts, asked_at=asked_at)
         for stop in answer.stops:
             await self._stop(stop)

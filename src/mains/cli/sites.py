@@ -139,6 +139,15 @@ def undrain(session: Session, site: SiteArgument) -> None:
     _tell_state(session.out, session.client.undrain_site(site))
 
 
+@app.command("rotate")
+@command
+def rotate(session: Session, site: SiteArgument) -> None:
+    """Ask a site's agent for a new key; it makes one by itself twice a year."""
+    view = session.client.rotate_site_key(site)
+    session.out.document(view)
+    session.out.line(f"The agent of {view.name} exchanges its key with its next word.")
+
+
 @app.command("token")
 @command
 def token(session: Session, site: SiteArgument) -> None:

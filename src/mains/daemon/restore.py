@@ -214,7 +214,7 @@ def _given_database(settings: Settings, folder: Path) -> Iterator[Endpoints]:
 
 
 def _copy_keys(settings: Settings, asked: Asked) -> None:
-    if asked.keys is None or (settings.keys / keyfiles.PEPPER).exists():
+    if asked.keys is None or keyfiles.pepper_files(settings.keys).versions():
         return
     make_folder(settings.keys, mode=PRIVATE)
     for path in sorted(asked.keys.iterdir()):

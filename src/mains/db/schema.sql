@@ -1902,7 +1902,11 @@ CREATE TABLE sites.site (
     lease_until timestamp with time zone,
     created_by uuid,
     created_at timestamp with time zone NOT NULL,
+    previous_key text,
+    previous_key_until timestamp with time zone,
+    rotation_asked boolean DEFAULT false NOT NULL,
     CONSTRAINT site_epoch_check CHECK ((epoch >= 0)),
+    CONSTRAINT site_previous_key_check CHECK ((previous_key ~ '^[0-9a-f]{64}$'::text)),
     CONSTRAINT site_public_key_check CHECK ((public_key ~ '^[0-9a-f]{64}$'::text)),
     CONSTRAINT site_state_check CHECK ((state = ANY (ARRAY['active'::text, 'draining'::text, 'closed'::text])))
 );

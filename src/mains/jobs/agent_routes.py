@@ -48,6 +48,8 @@ async def sync_agent(
     asked.state.agent_skew = (spoken.site, (request.sent_at - now).total_seconds())
     if answer.forget:
         wired.queue_news.set()
+    if spoken.rotation_asked:
+        answer = answer.model_copy(update={"rotate_key": True})
     if not (answer.starts or answer.stops or answer.forget) and request.wait_seconds:
         answer = await _wait(wired, answer, request, envelope, sent_to=spoken.site_id, since=now)
     # Agents at work are told each time: of the next one in time, and of the end of the last one.

@@ -162,11 +162,10 @@ CallerDependency = Annotated[Caller, Depends(_caller)]
 
 
 async def _anybody(
-    wired: WiredDependency,
-    now: NowDependency,
+    request: Request,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
 ) -> Caller | None:
-    return None if credentials is None else await _caller(wired, now, credentials)
+    return None if credentials is None else await _caller(request, credentials)
 
 
 AnybodyDependency = Annotated[Caller | None, Depends(_anybody)]

@@ -100,10 +100,31 @@ WITH kept AS (
     VALUES (%(site_id)s, %(public_key)s, %(host)s, %(now)s)
     ON CONFLICT (site_id, public_key) DO NOTHING
 )
-UPDATE sites.site SET public_key = %(public_key)s WHERE id = %(site_id)s;
+UPDATE sites.site
+SET public_key = %(public_key)s, previous_key = NULL, previous_key_until = NULL,
+    rotation_asked = false
+WHERE id = %(site_id)s;
+
+-- name: exchange_key
+WITH kept AS (
+    INSERT INTO sites.agent_key (site_id, public_key, host, joined_at)
+    SELECT id, %(public_key)s, coalesce(host, ''), %(now)s
+    FROM sites.site
+    WHERE id = %(site_id)s
+    ON CONFLICT (site_id, public_key) DO NOTHING
+)
+UPDATE sites.site
+SET previous_key = public_key, previous_key_until = %(until)s, public_key = %(public_key)s,
+    rotation_asked = false
+WHERE id = %(site_id)s;
+
+-- name: ask_rotation
+UPDATE sites.site SET rotation_asked = true WHERE id = %(site_id)s;
 
 -- name: speaker
-SELECT id, name, state, public_key, epoch FROM sites.site WHERE id = %(site_id)s;
+SELECT id, name, state, public_key, previous_key, previous_key_until, rotation_asked, epoch
+FROM sites.site
+WHERE id = %(site_id)s;
 
 -- name: registration
 SELECT epoch FROM sites.registration

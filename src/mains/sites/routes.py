@@ -98,6 +98,16 @@ async def renew_token(
     return await _token(tx, site, request, wired=wired, caller=caller, now=now)
 
 
+@router.post("/sites/{reference}/rotate-key")
+async def rotate_key(
+    reference: str, caller: CallerDependency, tx: TransactionDependency, now: NowDependency
+) -> SiteView:
+    """Ask the site's agent for a new key; it exchanges it with its next word."""
+    site = await _own_site(tx, reference, caller=caller)
+    await service.ask_rotation(tx, site_id=site.id)
+    return await _view(tx, await service.site(tx, str(site.id)), now=now)
+
+
 @router.post("/sites/{reference}/drain")
 async def drain_site(
     reference: str, caller: CallerDependency, tx: TransactionDependency, now: NowDependency
@@ -153,6 +163,14 @@ async def join(asked: JoinRequest, tx: TransactionDependency, now: NowDependency
     site = await service.join(tx, asked, now=now)
     answer = JoinAnswer(protocol=PROTOCOL, site_id=site.id, site=site.name)
     return _answer(asked.protocol, answer)
+
+
+@router.post("/agent/rotate", tags=["agents"], status_code=204)
+async def rotate(
+    envelope: EnvelopeDependency, tx: TransactionDependency, now: NowDependency
+) -> None:
+    """Let an agent's new key speak for its site; the message is signed by both."""
+    await service.rotate(tx, envelope, now=now)
 
 
 @router.post("/agent/register", tags=["agents"], response_model=RegisterAnswer)

@@ -22,6 +22,8 @@ from mains.wire.sites import NewPool
 
 CLOCK_SKEW_MAX: Final = timedelta(minutes=15)
 TOKEN_VALIDITY: Final = timedelta(hours=24)
+PREVIOUS_KEY_VALIDITY: Final = timedelta(minutes=10)
+"""How long an agent's older key still speaks: longer than any message is under way."""
 LEASE_WRITE_INTERVAL: Final = timedelta(seconds=1)
 PRICE_MICROS_MAX: Final = 1_000_000 * 1_000_000
 """A million a unit-hour: above it a price is a mistake, and products with it stay in 64 bits."""
@@ -197,6 +199,15 @@ def check_attributes(attributes: Mapping[str, str | int | bool]) -> None:
             raise RequestInvalid(
                 f"attribute {key[:40]!r}: at most {ATTRIBUTE_LENGTH_MAX} characters are kept"
             )
+
+
+def speaking_keys(
+    current: str, previous: str | None, previous_until: datetime | None, *, now: datetime
+) -> tuple[str, ...]:
+    """Return the keys that speak for a site now, the one in use first."""
+    if previous is None or previous_until is None or previous_until <= now:
+        return (current,)
+    return current, previous
 
 
 def token_digest(secret: str) -> bytes:

@@ -25,7 +25,13 @@ from mains.ids import new_id, uuid_or_none
 from mains.sites import rules
 from mains.sites.rules import Offer, Site
 from mains.wire import dsse
-from mains.wire.agent import JoinRequest, PoolOrder, PoolReport, RegisterRequest
+from mains.wire.agent import (
+    JoinRequest,
+    PoolOrder,
+    PoolReport,
+    RegisterRequest,
+    RotateRequest,
+)
 from mains.wire.problem import describe_fault
 from mains.wire.sites import JoinToken, NewPool, NewPrice, NewSite
 
@@ -38,6 +44,7 @@ __all__ = [
     "Tariff",
     "add_pool",
     "add_site",
+    "ask_rotation",
     "authenticate_envelope",
     "drain",
     "fence_all",
@@ -47,6 +54,7 @@ __all__ = [
     "pool_orders",
     "pools",
     "register",
+    "rotate",
     "seen",
     "set_price",
     "site",
@@ -108,6 +116,7 @@ class Authenticated:
     payload: bytes
     public_key: str
     protocol: int
+    rotation_asked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,6 +353,39 @@ async def fence_all(tx: Transaction, *, gap: int, now: datetime) -> None:
     await tx.execute(QUERIES["end_every_unused_token"])
 
 
+async def rotate(tx: Transaction, envelope: bytes, *, now: datetime) -> None:
+    """Let the key that also signed this speak for the site; asked again it changes nothing.
+
+    The older key is believed for ten minutes more, for what it signed may be under way. Raises as
+    `authenticate_envelope`, and SignatureInvalid where the new key did not sign.
+    """
+    spoken = await authenticate_envelope(tx, envelope, now=now, registered=False)
+    try:
+        request = RotateRequest.model_validate_json(spoken.payload)
+    except ValueError as error:
+        raise RequestInvalid(f"the rotation is not readable: {error}") from error
+    dsse.verify(envelope, public_key_hex=request.public_key)
+    locked = await _lock(tx, spoken.site_id)
+    if locked.public_key == request.public_key:
+        return
+    if locked.public_key != spoken.public_key:
+        raise SignatureInvalid("another key speaks for this site in the meantime")
+    exchanged = {
+        "site_id": spoken.site_id,
+        "public_key": request.public_key,
+        "until": now + rules.PREVIOUS_KEY_VALIDITY,
+        "now": now,
+    }
+    await tx.execute(QUERIES["exchange_key"], exchanged)
+    LOG.info("agent_key_rotated", site_id=str(spoken.site_id), key=request.public_key)
+
+
+async def ask_rotation(tx: Transaction, *, site_id: UUID) -> None:
+    """Ask the site's agent for a new key with its next answer; raises as `drain`."""
+    rules.check_changeable(await _lock(tx, site_id))
+    await tx.execute(QUERIES["ask_rotation"], {"site_id": site_id})
+
+
 async def pool_orders(tx: Transaction, *, site_id: UUID) -> list[PoolOrder]:
     """Return a site's pools as its agent is to serve them."""
     found = await site(tx, str(site_id))
@@ -374,7 +416,7 @@ async def authenticate_envelope(
     """
     named: dict[str, Fact] = {}
     try:
-        spoken, head = await _verified(tx, envelope)
+        spoken, head = await _verified(tx, envelope, now=now)
         named = {"site_id": str(spoken.site_id), "site": spoken.site}
         rules.check_protocol(head.protocol)
         rules.check_sent_at(head.sent_at, now=now)
@@ -418,19 +460,29 @@ async def seen(
     return standing
 
 
-async def _verified(tx: Transaction, envelope: bytes) -> tuple[Authenticated, rules.MessageHead]:
+async def _verified(
+    tx: Transaction, envelope: bytes, *, now: datetime
+) -> tuple[Authenticated, rules.MessageHead]:
     head = rules.read_head(dsse.unverified_payload(envelope))
     row = await (await tx.execute(QUERIES["speaker"], {"site_id": head.site_id})).fetchone()
     if row is None or row["public_key"] is None:
         raise SignatureInvalid(
             "no agent has joined for the site that this message names", site_id=str(head.site_id)
         )
-    try:
-        payload = dsse.verify(envelope, public_key_hex=row["public_key"])
-    except SignatureInvalid as error:
-        raise SignatureInvalid(error.detail, site_id=str(head.site_id), site=row["name"]) from error
+    keys = rules.speaking_keys(
+        row["public_key"], row["previous_key"], row["previous_key_until"], now=now
+    )
+    for key in keys:
+        try:
+            payload = dsse.verify(envelope, public_key_hex=key)
+        except SignatureInvalid as error:
+            if key == keys[-1]:
+                named = {"site_id": str(head.site_id), "site": row["name"]}
+                raise SignatureInvalid(error.detail, **named) from error
+        else:
+            break
     spoken = Authenticated(
-        row["id"], row["name"], row["epoch"], payload, row["public_key"], head.protocol
+        row["id"], row["name"], row["epoch"], payload, key, head.protocol, row["rotation_asked"]
     )
     return spoken, head
 

@@ -21,7 +21,7 @@ PROTOCOLS: Final = (PROTOCOL - 1, PROTOCOL)
 2 has `certificates` in the answers to a registration and a sync.
 """
 
-NEW_IN: Final[Mapping[str, int]] = {"certificates": 2}
+NEW_IN: Final[Mapping[str, int]] = {"certificates": 2, "rotate_key": 2}
 """Since when an answer has a key: an agent refuses one that it does not know."""
 
 DSSE_TYPE: Final = "application/vnd.mains.agent+json"
@@ -95,6 +95,15 @@ class JoinAnswer(Schema):
     protocol: int
     site_id: UUID
     site: Name
+
+
+class RotateRequest(Schema):
+    """Signed by the agent's key and by the new one: from now on public_key speaks for the site."""
+
+    protocol: int
+    site_id: UUID
+    public_key: str = Field(pattern=r"^[0-9a-f]{64}$")
+    sent_at: Instant
 
 
 class RegisterRequest(Schema):
@@ -249,7 +258,7 @@ class LogCursor(Schema):
 class SyncAnswer(Schema):
     """forget: ended and settled at the server. refused: usage that was not accepted, and why.
 
-    certificates are those of a registration's answer.
+    certificates are those of a registration's answer. rotate_key asks the agent for a new key.
     """
 
     protocol: int
@@ -261,6 +270,7 @@ class SyncAnswer(Schema):
     refused: dict[str, str] = {}
     pools: list[PoolOrder] | None = None
     certificates: str | None = None
+    rotate_key: bool = False
 
 
 class BlobTicket(Schema):

@@ -283,6 +283,10 @@ class Client:
     def undrain_site(self, name: str) -> SiteView:
         return self._post(f"/sites/{part(name)}/undrain", None, SiteView, repeat=True)
 
+    def rotate_site_key(self, name: str) -> SiteView:
+        """Ask the site's agent for a new key."""
+        return self._post(f"/sites/{part(name)}/rotate-key", None, SiteView, repeat=True)
+
     def join_token(self, site: str) -> TokenView:
         return self._post(f"/sites/{part(site)}/token", None, TokenView)
 

@@ -24,6 +24,7 @@ from mains.api.app import AUDITED
 from mains.daemon.backup import NOTE
 from mains.daemon.doctor import rules
 from mains.daemon.doctor.rules import Archiving, Finding, State
+from mains.daemon.rotation import rings
 from mains.daemon.state import State as Running
 from mains.daemon.state import running
 from mains.daemon.up import answers
@@ -33,11 +34,9 @@ from mains.db.restoring import RESTORED, SET_ASIDE
 from mains.engines.process.isolation import choose
 from mains.errors import MainsError, SetupMissing
 from mains.ledger.auditing import BOUNDED, ROWS_MAX
-from mains.parties import keyfiles
 from mains.settings import Settings
 
 QUERIES: Final = Queries.load(__package__, "queries.sql")
-KEYS_NEEDED: Final = (keyfiles.PEPPER, "secrets", "signing.pem")
 CONNECT_SECONDS_MAX: Final = 5
 STATEMENT_OPTIONS: Final = "-c statement_timeout=30s"
 AUDIT_OPTIONS: Final = "-c statement_timeout=30min"
@@ -84,10 +83,11 @@ def _keys(settings: Settings, now: datetime) -> Finding:
     except OSError as error:
         reason = f"can't be read: {error.strerror}"
         return Finding("keys", State.FAIL, reason, "`mains up` makes them; else restore them.")
-    signing = found.get("signing.pem")
+    needed = [ring.path((ring.versions() or [1])[-1]).name for ring in rings(settings).values()]
+    signing = found.get(needed[-1])
     made = datetime.fromtimestamp(signing.st_mtime, UTC) if signing is not None else None
     modes = {name: stat.S_IMODE(facts.st_mode) for name, facts in found.items()}
-    return rules.keys(modes, KEYS_NEEDED, rules.age(made, now))
+    return rules.keys(modes, needed, rules.age(made, now))
 
 
 def _rooms(settings: Settings) -> dict[str, int]:

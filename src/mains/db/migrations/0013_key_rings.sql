@@ -39,3 +39,9 @@ CREATE TABLE jobs.retention (
 );
 GRANT SELECT, INSERT, UPDATE ON jobs.retention TO mains_app;
 GRANT DELETE ON quotes.quote, parties.api_key, metering.refusal TO mains_app;
+
+-- An agent that has exchanged its key may still have messages under way that the older one signed.
+ALTER TABLE sites.site
+ADD COLUMN previous_key text CHECK (previous_key ~ '^[0-9a-f]{64}$'),
+ADD COLUMN previous_key_until timestamptz,
+ADD COLUMN rotation_asked boolean NOT NULL DEFAULT false;
