@@ -1,11 +1,13 @@
 """Orders, folders and waiting, the same for every engine."""
 
 import asyncio
+import importlib
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+import traceback
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -23,6 +25,7 @@ from mains.wire.agent import PoolOrder, StartOrder, StopOrder
 WAIT_SECONDS_MAX = 20
 POLL_SECONDS = 0.01
 MIB = 2**20
+NOBODY = 65_534
 ORGANISATION = UUID("01900000-0000-7000-8000-0000000000aa")
 POOL = UUID("01900000-0000-7000-8000-0000000000bb")
 
@@ -221,3 +224,27 @@ def a_folder(place: str = "/tmp") -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder)
+
+
+def as_nobody(scenario: Callable[[], Coroutine[None, None, None]]) -> None:
+    """Run a scenario in a child that has become an ordinary user for good."""
+    # What is loaded later must not lie where an ordinary user can't read it.
+    importlib.import_module("concurrent.futures.thread")
+    answer, word = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            os.setgroups([])
+            os.setresgid(NOBODY, NOBODY, NOBODY)
+            os.setresuid(NOBODY, NOBODY, NOBODY)
+            asyncio.run(scenario())
+            status = 0
+        finally:
+            if status:
+                os.write(word, traceback.format_exc().encode())
+            os._exit(status)
+    os.close(word)
+    with os.fdopen(answer, "rb") as file:
+        told = file.read().decode()
+    assert os.waitpid(pid, 0)[1] == 0, told

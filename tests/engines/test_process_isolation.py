@@ -1,11 +1,9 @@
 """A hostile run: what it must not read, reach, keep or leave."""
 
-import asyncio
 import os
 import pwd
 import socket
-import traceback
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
 
@@ -21,16 +19,17 @@ from tests.engines.builders import (
     a_pool,
     a_stop,
     an_order,
+    as_nobody,
     content_of,
     log_of,
     run,
     until_ended,
     until_logged,
 )
+from tests.engines.probes import PROBES, script
 
 pytestmark = pytest.mark.anyio
 
-NOBODY = 65_534
 SYSTEM_PYTHON = "/usr/bin/python3"
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives runs their own users")
@@ -141,7 +140,7 @@ async def test_with_a_uid_of_its_own_a_run_reaches_no_key_no_socket_and_no_other
 )
 @needs_bubblewrap
 def test_in_a_sandbox_an_ordinary_users_run_reaches_no_key_no_socket_and_no_other_run() -> None:
-    _as_nobody(_in_a_sandbox)
+    as_nobody(_in_a_sandbox)
 
 
 @needs_bubblewrap
@@ -188,6 +187,11 @@ async def test_a_uid_passes_nothing_on_to_the_next_run_that_gets_it(folder: Path
     order = an_order("id -u; ipcs -q | grep -c 0x")
     await run(site, order)
     assert await log_of(site, order) == f"{site.engine._uids.start}\n0\n"
+    [keys] = [n for n, probe in enumerate(PROBES) if "last run left" in probe.must_not]
+    for _ in range(2):
+        order = an_order(script(), first_task=keys, last_task=keys)
+        await run(site, order)
+        assert await log_of(site, order, keys) == ""
 
 
 @needs_root
@@ -276,28 +280,6 @@ async def _in_a_sandbox() -> None:
         runs = site.folder / "runs"
         its_own_way = f"runs\nLISTED {site.folder}\n{attempt}\nLISTED {runs}\n"
         assert log == f"{its_own_way}tried\n", log
-
-
-def _as_nobody(scenario: Callable[[], Coroutine[None, None, None]]) -> None:
-    """Run a scenario in a child that has become an ordinary user for good."""
-    answer, word = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        status = 1
-        try:
-            os.setgroups([])
-            os.setresgid(NOBODY, NOBODY, NOBODY)
-            os.setresuid(NOBODY, NOBODY, NOBODY)
-            asyncio.run(scenario())
-            status = 0
-        finally:
-            if status:
-                os.write(word, traceback.format_exc().encode())
-            os._exit(status)
-    os.close(word)
-    with os.fdopen(answer, "rb") as file:
-        told = file.read().decode()
-    assert os.waitpid(pid, 0)[1] == 0, told
 
 
 def _command_lines() -> list[str]:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from mains.engines.process import cgroups
+from mains.engines.process import cgroups, keyrings
 
 NOFILE_MAX: Final = 65_536
 NPROC_MAX: Final = 8_192
@@ -17,6 +17,11 @@ PR_SET_PDEATHSIG: Final = 1
 PR_SET_CHILD_SUBREAPER: Final = 36
 PR_SET_NO_NEW_PRIVS: Final = 38
 CLONE_NEWIPC: Final = 0x08000000
+CLONE_NEWNS: Final = 0x00020000
+MS_SLAVE_ALL: Final = 1 << 19 | 1 << 14
+MS_NOTHING_SPECIAL: Final = 2 | 4 | 8
+"""No setuid, no devices, no programs."""
+
 NOT_STARTED: Final = 126
 SYSTEM_FOLDERS: Final = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt", "/etc")
 SANDBOX_TMP_BYTES: Final = 256 * 2**20
@@ -107,9 +112,11 @@ def _become(confinement: Confinement, *, parent: int, output: int) -> None:
     os.umask(0o077)
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_NOFILE, NOFILE_MAX)
+    _limit(resource.RLIMIT_NPROC, NPROC_MAX)
+    keyrings.begin_session()
     if confinement.uid is not None:
-        _limit(resource.RLIMIT_NPROC, NPROC_MAX)
         _own_message_queues()
+        _own_processes_alone()
         os.setgroups([])
         os.setresgid(confinement.uid, confinement.uid, confinement.uid)
         os.setresuid(confinement.uid, confinement.uid, confinement.uid)
@@ -123,6 +130,16 @@ def _own_message_queues() -> None:
     """Give the process shared memory and queues of its own; without, a uid's next run sees them."""
     libc = ctypes.CDLL(None, use_errno=True)
     libc.unshare(CLONE_NEWIPC)
+
+
+def _own_processes_alone() -> None:
+    """Show the process no others than its user's: command lines of other runs may tell secrets.
+
+    Where the machine does not allow a mount, /proc stays as it is.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(CLONE_NEWNS) == 0 and libc.mount(None, b"/", None, MS_SLAVE_ALL, None) == 0:
+        libc.mount(b"proc", b"/proc", b"proc", MS_NOTHING_SPECIAL, b"hidepid=2")
 
 
 def _limit(which: int, value: int) -> None:

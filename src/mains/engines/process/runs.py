@@ -9,7 +9,7 @@ from typing import Final
 from uuid import UUID
 
 from mains.engines.base import Observation
-from mains.engines.process import cgroups, environments, processes
+from mains.engines.process import cgroups, environments, keyrings, processes
 from mains.engines.process.folder import (
     Json,
     RunFolder,
@@ -67,9 +67,15 @@ class Run:
         except FileNotFoundError:
             return None
         signature = (facts.st_mtime_ns, facts.st_ino)
-        if signature != self.signature and (state := read_json(self.folder.state)) is not None:
-            self.seen = observation(self.attempt_id, self.fence, state)
-            self.signature = signature
+        if signature == self.signature:
+            return self.seen
+        try:
+            if (state := read_json(self.folder.state)) is not None:
+                self.seen = observation(self.attempt_id, self.fence, state)
+                self.signature = signature
+        except (ValueError, KeyError, TypeError):
+            # A trusted run may write over its own record; it keeps no other run from being seen.
+            return self.seen
         return self.seen
 
 
@@ -136,6 +142,7 @@ def end_processes(run: Run) -> None:
     processes.end_all(remaining)
     if run.uid is not None:
         scrub_shared_folders(run.uid)
+        keyrings.clear(run.uid)
     if run.plan["environment"] is not None:
         environments.withdraw_cache(Path(run.plan["environment"]["organisation"]) / "cache")
 

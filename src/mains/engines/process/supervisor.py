@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, NoReturn
 
-from mains.engines.process import cgroups, child, environments, processes, uids
+from mains.engines.process import cgroups, child, environments, keyrings, processes, uids
 from mains.engines.process.contract import run_environment, setup_environment
 from mains.engines.process.folder import (
     Json,
@@ -261,6 +261,7 @@ class Supervisor:
         cgroups.remove(self._confinement.groups)
         if self._confinement.uid is not None and self._uid_lock is not None:
             scrub_shared_folders(self._confinement.uid)
+            keyrings.clear(self._confinement.uid)
             uids.release(self._uid_lock)
 
     def _give_up(self, fault: Exception) -> None:
