@@ -100,6 +100,10 @@ def _forms(value: str) -> Iterator[bytes]:
         yield escaped.encode()
         yield escaped.replace("%20", "+").encode()
         yield json.dumps(text.strip())[1:-1].encode()
+        quoted = json.dumps(text.strip(), ensure_ascii=False)[1:-1]
+        yield quoted.encode("utf-8", "replace")
+        yield quoted.replace("$", "\\$").replace("`", "\\`").encode("utf-8", "replace")
+        yield plain.replace(b"'", b"'\\''")
         yield from _in_base64(plain)
 
 
