@@ -1,11 +1,14 @@
 """Bad days: the agent dies, the supervisor dies, both die, pids are used again."""
 
 import asyncio
+import gc
 import json
 import os
 import resource
 import signal
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -17,6 +20,8 @@ from mains.engines.process.tasklog import GAP, TaskLog
 from mains.errors import EngineRefused
 from mains.wire.agent import RunState
 from tests.engines.builders import (
+    POLL_SECONDS,
+    WAIT_SECONDS_MAX,
     ProcessSite,
     a_pool,
     a_stop,
@@ -208,7 +213,7 @@ async def test_a_supervisor_that_can_not_start_refuses_the_order_and_leaves_noth
 async def test_a_supervisor_that_does_not_answer_in_time_never_begins_the_run(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mains.engines.process.engine.LAUNCH_SECONDS_MAX", 0.1)
+    monkeypatch.setattr("mains.engines.process.launcher.LAUNCH_SECONDS_MAX", 0.1)
     slow = folder / "slow-python"
     slow.write_text(f'#!/bin/sh\nsleep 0.3; exec {sys.executable} "$@"\n')
     slow.chmod(0o755)
@@ -217,6 +222,46 @@ async def test_a_supervisor_that_does_not_answer_in_time_never_begins_the_run(
     with pytest.raises(EngineRefused, match="did not answer"):
         await site.engine.start(an_order(), bundle=None)
     assert await site.engine.observe() == []
+
+
+async def test_a_fork_server_that_dies_is_replaced_and_takes_no_run_with_it(folder: Path) -> None:
+    site, python = _with_a_python_of_its_own(folder)
+    await site.engine.configure([a_pool()])
+    living = an_order("sleep 0.5; echo lived")
+    await site.engine.start(living, bundle=None)
+    server = await _fork_server(python, site.run_folder(living))
+    os.kill(server, signal.SIGKILL)
+    await _until_gone(server)
+    assert (await run(site, an_order())).report.state is RunState.SUCCEEDED
+    assert (await until_ended(site, living)).report.state is RunState.SUCCEEDED
+    assert await log_of(site, living) == "lived\n"
+
+
+async def test_the_fork_server_ends_with_its_engine_and_runs_go_on(folder: Path) -> None:
+    site, python = _with_a_python_of_its_own(folder)
+    await site.engine.configure([a_pool()])
+    order = an_order("sleep 0.5; echo lived")
+    await site.engine.start(order, bundle=None)
+    server = await _fork_server(python, site.run_folder(order))
+    site.engine = site.restarted()
+    gc.collect()
+    await _until_gone(server)
+    assert (await until_ended(site, order)).report.state is RunState.SUCCEEDED
+
+
+async def test_what_a_run_is_told_in_confidence_is_not_in_the_fork_servers_memory(
+    folder: Path,
+) -> None:
+    site, python = _with_a_python_of_its_own(folder)
+    await site.engine.configure([a_pool()])
+    order = an_order("sleep 0.5", secrets={"TOKEN": "-".join(["told", "in", "confidence"])})
+    await site.engine.start(order, bundle=None)
+    supervisor = _supervisor(site.run_folder(order))
+    server = await _fork_server(python, site.run_folder(order))
+    assert b"told-in-confidence" in _memory(supervisor)
+    assert b"mains.engines.process" in _memory(server)
+    assert b"told-in-confidence" not in _memory(server)
+    await until_ended(site, order)
 
 
 async def test_the_end_of_the_machine_gives_runs_their_grace(process_site: ProcessSite) -> None:
@@ -240,6 +285,51 @@ async def test_a_fault_of_the_supervisor_ends_the_run_and_names_itself(
     assert seen.report.state is RunState.FAILED
     assert seen.report.reason.startswith("the supervisor failed")
     assert [task.state for task in seen.report.tasks] == [RunState.FAILED] * 2
+
+
+def _with_a_python_of_its_own(folder: Path) -> tuple[ProcessSite, Path]:
+    """A site whose fork server and supervisors are known by the interpreter that they run."""
+    python = folder / "python"
+    python.symlink_to(Path(sys.executable).resolve())
+    return ProcessSite(folder / "site", supervisor_python=str(python)), python
+
+
+async def _fork_server(python: Path, run_folder: Path) -> int:
+    """Return what is left beside the supervisor once those between the two have gone."""
+    give_up_at = time.monotonic() + WAIT_SECONDS_MAX
+    while len(found := _running(python) - {_supervisor(run_folder)}) != 1:
+        assert time.monotonic() < give_up_at
+        await asyncio.sleep(POLL_SECONDS)
+    return found.pop()
+
+
+def _running(python: Path) -> set[int]:
+    found = set()
+    for pid in processes.every_pid():
+        with suppress(FileNotFoundError, ProcessLookupError):
+            if Path(f"/proc/{pid}/cmdline").read_bytes().startswith(bytes(python) + b"\0"):
+                found.add(pid)
+    return found
+
+
+async def _until_gone(pid: int) -> None:
+    give_up_at = time.monotonic() + WAIT_SECONDS_MAX
+    while (known := processes.stat(pid)) is not None and known.state != "Z":
+        assert time.monotonic() < give_up_at
+        await asyncio.sleep(POLL_SECONDS)
+
+
+def _memory(pid: int) -> bytes:
+    """Return all that a process can write to."""
+    parts = []
+    with Path(f"/proc/{pid}/mem").open("rb", buffering=0) as memory:
+        for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
+            place, rights, *_ = line.split()
+            start, end = (int(number, 16) for number in place.split("-"))
+            with suppress(OSError, OverflowError):
+                memory.seek(start)
+                parts.append(memory.read(end - start) if rights.startswith("rw") else b"")
+    return b"".join(parts)
 
 
 def _supervisor(run_folder: Path) -> int:

@@ -25,7 +25,7 @@ MS_NOTHING_SPECIAL: Final = 2 | 4 | 8
 NOT_STARTED: Final = 126
 SYSTEM_FOLDERS: Final = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt", "/etc")
 SANDBOX_TMP_BYTES: Final = 256 * 2**20
-READ_SCRIPT: Final = 'eval "exec {0}<&-; $(/bin/cat <&{0})"'
+READ_SCRIPT: Final = 'eval "exec {0}<&-; $(</dev/fd/{0})"'
 """Runs what an inherited file holds, as if it were bash's own argument."""
 
 RESOLVER_FOLDERS: Final = ("/run/systemd/resolve", "/run/resolvconf")

@@ -48,6 +48,7 @@ from mains.engines.process.folder import (
     write_json,
 )
 from mains.engines.process.halts import boottime
+from mains.engines.process.launcher import Launcher
 from mains.engines.process.runs import Run
 from mains.engines.process.tasklog import TaskLog
 from mains.errors import BadInput, EngineRefused, NotFound
@@ -55,8 +56,6 @@ from mains.wire.agent import PoolOrder, PoolReport, StartOrder, StopOrder
 
 UID_BASE: Final = 2_000_000_000
 SLOTS: Final = 64
-SUPERVISE: Final = Path(__file__).with_name("supervise.py")
-LAUNCH_SECONDS_MAX: Final = 60
 ENDING_MARGIN_SECONDS: Final = 15
 ENDING_PAUSE_SECONDS: Final = 0.02
 CPU_UNIT: Final = "cpu"
@@ -99,7 +98,7 @@ class ProcessEngine:
         self._devices_allowed = devices_allowed
         self._fake_accelerators = fake_accelerators
         self._python = python
-        self._supervisor_python = supervisor_python
+        self._launcher = Launcher(supervisor_python)
         self._make_folders()
         self._isolation = isolation.choose(isolation_wanted, folder=self._folder, uids=self._uids)
         self._parents = cgroups.find_parents()
@@ -257,7 +256,8 @@ class ProcessEngine:
     ) -> Run:
         """Make the run's folder in staging and move it to the runs; nothing is started."""
         staged = RunFolder(self._folder / "staging" / f"{order.attempt_id}-{order.fence}")
-        remove_tree(staged.path)
+        if staged.path.exists():
+            remove_tree(staged.path)
         (staged.path / "logs").mkdir(parents=True)
         staged.path.chmod(0o711)
         staged.slot.mkdir()
@@ -338,25 +338,7 @@ class ProcessEngine:
             "network_environ": toolchain.network_environment(self._environ),
             "setup_environ": toolchain.registry_environment(self._environ),
         }
-        try:
-            launcher = await asyncio.create_subprocess_exec(
-                self._supervisor_python,
-                *("-I", "-S", str(SUPERVISE), str(run.folder.path)),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.DEVNULL,
-                stderr=asyncio.subprocess.DEVNULL,
-                start_new_session=True,
-                cwd="/",
-                env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
-            )
-            async with asyncio.timeout(LAUNCH_SECONDS_MAX):
-                await launcher.communicate(json.dumps(confidential).encode())
-            reason = f"ended at once with {launcher.returncode}"
-        except TimeoutError:
-            launcher.kill()
-            reason = f"did not answer within {LAUNCH_SECONDS_MAX} s"
-        except OSError as error:
-            reason = f"could not be started: {error}"
+        reason = await self._launcher.launch(run.folder.path, confidential)
         if runs.abandon(run.folder):
             self._remove(run)
             raise EngineRefused(f"the run's supervisor {reason}")

@@ -117,11 +117,21 @@ def remove_tree(path: Path) -> None:
 
     What still resists stays where it is.
     """
-    script = 'rm -rf -- "$1" 2>/dev/null || { chmod -R u+rwX -- "$1"; rm -rf -- "$1"; } 2>/dev/null'
+    if _rm(path) != 0:
+        _spawn("/bin/chmod", "-R", "u+rwX", "--", str(path))
+        _rm(path)
+
+
+def _rm(path: Path) -> int:
+    return _spawn("/bin/rm", "-rf", "--", str(path))
+
+
+def _spawn(program: str, *arguments: str) -> int:
+    quiet = [(os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0)]
     pid = os.posix_spawn(
-        "/bin/sh", ["sh", "-c", script, "sh", str(path)], {"PATH": "/usr/bin:/bin"}
+        program, [program, *arguments], {"PATH": "/usr/bin:/bin"}, file_actions=quiet
     )
-    os.waitpid(pid, 0)
+    return os.waitpid(pid, 0)[1]
 
 
 def sync_folder(path: Path) -> None:

@@ -1,12 +1,11 @@
 """The supervisor of one run: sets it up, runs its tasks, meters it, ends it; outlives the agent.
 
-It reads `order.json` and, once and from its standard input, what must never be on disk. Its word
+It reads `order.json` and, once and from its connection, what must never be on disk. Its word
 is `state.json`. Nobody restarts a supervisor: if it dies, the engine ends the run and says so.
 """
 
 import json
 import os
-import sys
 import time
 import traceback
 from collections.abc import Callable
@@ -32,38 +31,37 @@ from mains.engines.rules import attempt_state
 
 CLAIMED: Final = 0
 CLAIMED_BEFORE: Final = 4
-FAULTY: Final = 5
 LOCK_PAUSE_SECONDS: Final = 0.1
 FINAL_WORD_SECONDS_MAX: Final = 86_400
 FINAL_WORD_PAUSE_SECONDS: Final = 1.0
 
 
-def main(path: Path) -> NoReturn:
-    """Claim the run, leave the caller's process tree, supervise; the caller learns the claim."""
-    confidential: Json = json.load(sys.stdin)
-    folder = RunFolder(path)
-    answer, word = os.pipe()
-    if os.fork():
-        os.close(word)
-        os.wait()
-        said = os.read(answer, 1)
-        os._exit(said[0] if said else FAULTY)
-    os.setsid()
-    if os.fork():
-        os._exit(0)
-    won = claim(folder, {**processes.identity(os.getpid())})
-    os.close(answer)
-    if not won:
-        os.write(word, bytes([CLAIMED_BEFORE]))
-        os._exit(0)
-    _leave_the_terminal(folder)
+def main(connection: int) -> NoReturn:
+    """Claim the run that the connection names and supervise it; the caller learns of the claim."""
+    try:
+        request = _read(connection)
+        folder = RunFolder(Path(request["folder"]))
+        if not claim(folder, {**processes.identity(os.getpid())}):
+            os.write(connection, bytes([CLAIMED_BEFORE]))
+            os._exit(0)
+        _leave_the_terminal(folder)
 
-    def acknowledge() -> None:
-        os.write(word, bytes([CLAIMED]))
-        os.close(word)
+        def acknowledge() -> None:
+            # Whoever asked may have gone by now; the claim has told already.
+            with suppress(OSError):
+                os.write(connection, bytes([CLAIMED]))
+            os.close(connection)
 
-    Supervisor(folder, confidential).run(acknowledge)
-    os._exit(0)
+        Supervisor(folder, request["confidential"]).run(acknowledge)
+    finally:
+        os._exit(0)
+
+
+def _read(connection: int) -> Json:
+    """Return the request; the engine's end of writing ends it."""
+    with os.fdopen(os.dup(connection), "rb") as reading:
+        request: Json = json.load(reading)
+    return request
 
 
 def _leave_the_terminal(folder: RunFolder) -> None:
