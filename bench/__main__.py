@@ -4,7 +4,16 @@ import importlib
 import sys
 from typing import Final
 
-ALL: Final = ("start", "quotes", "ledger", "jobs", "placement", "reports")
+ALL: Final = (
+    "start",
+    "quotes",
+    "ledger",
+    "jobs",
+    "placement",
+    "process",
+    "peers",
+    "reports",
+)
 
 
 def main() -> None:

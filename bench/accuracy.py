@@ -11,7 +11,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -20,6 +19,7 @@ from typing import Any, Final
 
 from bench import scoring
 from bench.common import RESULTS, setup
+from bench.environments import PEERS, python_with
 from bench.scoring import EdgeScore, Line, Score
 from mains.daemon.reading_documents import line as claim_line
 from mains.reports.documents import open_document
@@ -28,8 +28,6 @@ from mains.reports.reconcile.edges import edges
 from mains.reports.values import Claim
 
 TEXTS: Final = Path("tests/reports/texts")
-PEERS: Final = Path(__file__).parent / "peers"
-PEERS_ENVIRONMENT: Final = Path(".mains/peers")
 PEERS_SECONDS_MAX: Final = 600
 SERIES: Final = re.compile(r"^(?:([a-z]{2}-\d)\d|.*)\.txt$")
 PLAIN_NUMBER: Final = re.compile(r"\d[\d.,]*\d|\d")
@@ -220,9 +218,7 @@ def plain_numbers(texts: dict[str, str]) -> Iterator[Line]:
 
 def peers_found(texts: dict[str, str], languages: dict[str, str]) -> Iterable[Line]:
     """Return what the peers find, from their own environment, made on the first run."""
-    python = PEERS_ENVIRONMENT / "bin" / "python"
-    if not python.exists():
-        make_environment(python)
+    python = python_with("requirements.lock", place="peers")
     asked = "".join(
         json.dumps({"doc": doc, "language": languages[doc], "text": text}) + "\n"
         for doc, text in texts.items()
@@ -236,17 +232,6 @@ def peers_found(texts: dict[str, str], languages: dict[str, str]) -> Iterable[Li
         timeout=PEERS_SECONDS_MAX,
     )
     return [json.loads(line) for line in done.stdout.splitlines()]
-
-
-def make_environment(python: Path) -> None:
-    """Install the peers, pinned and hashed, apart from mains' own environment."""
-    print("making the peers' environment, once")
-    locked = PEERS / "requirements.lock"
-    subprocess.run([sys.executable, "-m", "venv", "--clear", PEERS_ENVIRONMENT], check=True)
-    subprocess.run(
-        [python, "-m", "pip", "install", "-qq", "--no-deps", "--require-hashes", "-r", locked],
-        check=True,
-    )
 
 
 def show_accuracy(name: str, scores: dict[str, Score]) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self
 from urllib.parse import urlsplit
 
 import psutil
@@ -33,6 +33,9 @@ from mains.wire.sites import NewPool, NewSite
 
 RESULTS: Final = Path(__file__).parent / "results"
 START_SECONDS_MAX: Final = 90
+EngineName = Literal["process", "fake"]
+HOST_SHARE_PERCENT: Final[dict[EngineName, int]] = {"fake": 1, "process": 100}
+"""What a site takes of the host; the process engine's needs it free of other agents."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +110,7 @@ def report(name: str, figures: Sequence[Figure], **more: object) -> None:
 
 
 class Instance:
-    """A whole mains of its own, with one fake site, one organisation, money and a voucher."""
+    """A whole mains of its own, with one site, one organisation, money and a voucher."""
 
     def __init__(self, folder: Path) -> None:
         self.environment = {
@@ -144,8 +147,8 @@ class Instance:
             stdout=subprocess.DEVNULL,
         )
 
-    def furnish(self, *, units: int) -> None:
-        """Add a fake site with this many units, and an organisation that can pay for them."""
+    def furnish(self, *, units: int, engine: EngineName = "fake") -> None:
+        """Add a site with this many units, and an organisation that can pay for them."""
         administrator = (self.settings.keys / "administrator").read_text("utf-8").strip()
         with Client(Connection(self.state.url, key=administrator)) as client:
             client.add_organisation(OrganisationRequest(name="bench", type="firm"))
@@ -168,9 +171,9 @@ class Instance:
                 ),
                 idempotency_key=new_id(),
             )
-            self._add_site(client, units=units)
+            self._add_site(client, units=units, engine=engine)
 
-    def _add_site(self, client: Client, *, units: int) -> None:
+    def _add_site(self, client: Client, *, units: int, engine: EngineName) -> None:
         pool = NewPool(
             name="cpu",
             unit="cpu",
@@ -179,12 +182,12 @@ class Instance:
             memory="1000TiB",
             price_per_unit_hour="1",
             currency="CNY",
-            host_share_percent=1,
-            engine="fake",
+            host_share_percent=HOST_SHARE_PERCENT[engine],
+            engine=engine,
         )
-        token = client.add_site(NewSite(name="fake", pools=[pool])).token
-        folder = self.settings.sites / "fake"
-        command = ["--folder", str(folder), "--join", "-", "--join-only", "--engine", "fake"]
+        token = client.add_site(NewSite(name=engine, pools=[pool])).token
+        folder = self.settings.sites / engine
+        command = ["--folder", str(folder), "--join", "-", "--join-only", "--engine", engine]
         subprocess.run(
             [sys.executable, "-m", "mains.daemon.agent", *command],
             input=token.token.encode(),

@@ -3,6 +3,9 @@
 Every organisation has four private limits: own money, a voucher, and two caps. Clients are
 processes of their own that call the ledger as a slice does, through Database and service; the
 peer is a transaction that inserts one row through the same door. All commits are durable.
+
+Then 1 to 256 clients in one process, as an API has them: on its pool of connections, where most of
+them wait for one; and for one shared row gathered into batches, as submissions are.
 """
 
 import asyncio
@@ -25,7 +28,9 @@ import uvloop
 
 from bench.common import Figure, Spread, report
 from mains.db import Database, Transaction, embedded, migrations
+from mains.db.database import SIZE_MAX
 from mains.ids import new_id
+from mains.jobs.intake import BATCH_MAX, GATHER_SECONDS
 from mains.ledger import service
 from mains.ledger.rules import Mode
 from mains.ledger.values import AccountKind, HoldOutcome, HoldRequest, Leg
@@ -72,12 +77,24 @@ class Organisation:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What each of `processes` clients does on `connections`: batches over some organisations."""
+    """What each of `processes` does on `connections`: batches over some organisations.
+
+    `clients` (None: one for each connection) call at once. `gathered` puts their single holds
+    together, up to `batch` of them, on one connection.
+    """
 
     name: str
     connections: int
     batch: int
     processes: int = PROCESSES
+    clients: int | None = None
+    gathered: bool = False
+    seconds: float = SECONDS
+    repetitions: int = REPETITIONS
+
+    @property
+    def callers(self) -> int:
+        return self.connections if self.clients is None else self.clients
 
 
 FLOOR: Final = Load("one-row transactions (peer)", connections=16, batch=0)
@@ -85,6 +102,34 @@ SPREAD_OUT: Final = Load("holds, 1,000 organisations, one by one", connections=1
 GROUPED: Final = Load("holds, 1,000 organisations, groups of 20", connections=4, batch=20)
 HOT_SINGLE: Final = Load("holds, one hot organisation, one by one", connections=16, batch=1)
 HOT: Final = Load("holds, one hot organisation, batches of 200", connections=1, batch=BATCH)
+CROWDS: Final = (1, 4, 16, 64, 256)
+CROWD_SECONDS: Final = 3.0
+CROWD_REPETITIONS: Final = 2
+
+
+def private_rows(clients: int) -> Load:
+    return Load(
+        f"holds, 1,000 organisations, {clients} clients of one API",
+        connections=min(clients, SIZE_MAX),
+        batch=1,
+        processes=1,
+        clients=clients,
+        seconds=CROWD_SECONDS,
+        repetitions=CROWD_REPETITIONS,
+    )
+
+
+def shared_row(clients: int) -> Load:
+    return Load(
+        f"holds, one shared row, {clients} clients, gathered",
+        connections=1,
+        batch=BATCH_MAX,
+        processes=1,
+        clients=clients,
+        gathered=True,
+        seconds=CROWD_SECONDS,
+        repetitions=CROWD_REPETITIONS,
+    )
 
 
 def main() -> None:
@@ -100,7 +145,25 @@ def main() -> None:
             measure(url, postmaster, HOT_SINGLE, city[:1], aim="-"),
             measure(url, postmaster, HOT, city[:1], aim="5,000"),
         ]
-    report("ledger", figures, organisations=ORGANISATIONS, limits_each=4, seconds_each=SECONDS)
+        private = [measure(url, postmaster, private_rows(n), city, aim="-") for n in CROWDS]
+        shared = [measure(url, postmaster, shared_row(n), city[:1], aim="-") for n in CROWDS]
+    report(
+        "ledger",
+        [*figures, *private, *shared],
+        organisations=ORGANISATIONS,
+        limits_each=4,
+        seconds_each=SECONDS,
+        share_of_the_best_at_256_clients={
+            "private rows": at_the_end(private),
+            "one shared row": at_the_end(shared),
+        },
+    )
+
+
+def at_the_end(crowds: list[Figure]) -> float:
+    """Return what the largest crowd does beside the best one: below 0.8 would be a collapse."""
+    best = max(figure.spread.median for figure in crowds)
+    return round(crowds[-1].spread.median / best, 2)
 
 
 @contextmanager
@@ -177,19 +240,19 @@ def measure(
     busy: list[tuple[float, float, float]] = []
     context = get_context("spawn")
     with ProcessPoolExecutor(load.processes, mp_context=context) as pool:
-        for _ in range(REPETITIONS):
+        for _ in range(load.repetitions):
             start = time.monotonic() + WARM_UP_SECONDS
             clients = [pool.submit(client, url, load, city, start) for _ in range(load.processes)]
             time.sleep(start - time.monotonic())
             before = cpu_of(postmaster)
             # Read before the first session ends, for its time is then counted elsewhere.
-            time.sleep(SECONDS - SAMPLE_EARLY_SECONDS)
-            server = (cpu_of(postmaster) - before) / (SECONDS - SAMPLE_EARLY_SECONDS)
+            time.sleep(load.seconds - SAMPLE_EARLY_SECONDS)
+            server = (cpu_of(postmaster) - before) / (load.seconds - SAMPLE_EARLY_SECONDS)
             results = [each.result() for each in clients]
-            readings.append(sum(done for done, _ in results) / SECONDS)
-            ours = sum(cpu for _, cpu in results) / SECONDS
+            readings.append(sum(done for done, _ in results) / load.seconds)
+            ours = sum(cpu for _, cpu in results) / load.seconds
             busy.append((readings[-1], server, ours))
-    rate, server, ours = sorted(busy)[REPETITIONS // 2]
+    rate, server, ours = sorted(busy)[load.repetitions // 2]
     bound = (
         f"CPU, {server:.2f} + {ours:.2f} of {psutil.cpu_count()} cores (Postgres + clients): "
         f"{server / rate * 1e6:.0f} + {ours / rate * 1e6:.0f} µs each"
@@ -210,7 +273,7 @@ def cpu_of(postmaster: psutil.Process) -> float:
 
 
 def client(url: str, load: Load, city: list[Organisation], start: float) -> tuple[int, float]:
-    """Return how much was done in SECONDS from start on, with how many CPU seconds."""
+    """Return how much was done in the load's seconds from start on, with how many of CPU."""
     return uvloop.run(client_loop(url, load, city, start))
 
 
@@ -219,15 +282,18 @@ async def client_loop(
 ) -> tuple[int, float]:
     database = await Database.open(url, size_max=load.connections)
     step = one_row(database) if load.batch == 0 else placing(database, load, city)
+    gathering = asyncio.create_task(step.run()) if isinstance(step, Gathered) else None
     while time.monotonic() < start - QUIET_SECONDS:
         # Every session plans the functions once, which is not what is measured.
-        await asyncio.gather(*(step(worker) for worker in range(load.connections)))
+        await asyncio.gather(*(step(worker) for worker in range(load.callers)))
     await asyncio.sleep(start - time.monotonic())
     cpu = time.process_time()
     done = await asyncio.gather(
-        *(until(start + SECONDS, step, worker) for worker in range(load.connections))
+        *(until(start + load.seconds, step, worker) for worker in range(load.callers))
     )
     cpu = time.process_time() - cpu
+    if gathering is not None:
+        gathering.cancel()
     await database.close()
     return sum(done), cpu
 
@@ -249,9 +315,43 @@ def one_row(database: Database) -> Callable[[int], Awaitable[int]]:
     return step
 
 
+class Gathered:
+    """Single holds on one organisation, put together as the API's intake does it."""
+
+    def __init__(self, database: Database, organisation: Organisation) -> None:
+        self._database = database
+        self._organisation = organisation
+        self._waiting: list[tuple[HoldRequest, asyncio.Future[HoldOutcome]]] = []
+        self._wake = asyncio.Event()
+
+    async def __call__(self, turn: int) -> int:
+        answer: asyncio.Future[HoldOutcome] = asyncio.get_running_loop().create_future()
+        self._waiting.append((self._organisation.hold(), answer))
+        self._wake.set()
+        assert await answer is HoldOutcome.PLACED
+        return 1
+
+    async def run(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._waiting:
+                if len(self._waiting) < BATCH_MAX:
+                    await asyncio.sleep(GATHER_SECONDS)
+                taken, self._waiting = self._waiting[:BATCH_MAX], self._waiting[BATCH_MAX:]
+                async with self._database.transaction() as tx:
+                    holds = [hold for hold, _ in taken]
+                    answers = await service.place(tx, holds, now=NOW)
+                for (_, waiting), answer in zip(taken, answers, strict=True):
+                    waiting.set_result(answer.outcome)
+
+
 def placing(
     database: Database, load: Load, city: list[Organisation]
 ) -> Callable[[int], Awaitable[int]]:
+    if load.gathered:
+        return Gathered(database, city[0])
+
     async def step(turn: int) -> int:
         holds = [city[(turn + 31 * i) % len(city)].hold() for i in range(load.batch)]
         async with database.transaction() as tx:

@@ -181,6 +181,7 @@ def speed() -> str:
             "",
             f"{setup['cpus']} CPUs ({setup['processor']}), {setup['memory_gib']} GiB, Python "
             f"{setup['python']}, load {setup['load_at_start']} at the start.",
+            *(["", measured["note"]] if "note" in measured else []),
             "",
             "| figure | lowest | median | highest | unit | aim | bound by |",
             "|---|---|---|---|---|---|---|",
