@@ -114,12 +114,12 @@ def ray_jobs(folder: Path, cores: int) -> Iterator[Run]:
 
 
 def until_taken(one: Run) -> None:
-    """Submit a job until one is taken: the API answers before there is an agent to run it."""
+    """Submit a job until one is taken: the API answers, or hangs up, before there is an agent."""
     deadline = time.monotonic() + START_SECONDS_MAX
     while True:
         try:
             return one(0)
-        except RuntimeError:
+        except (RuntimeError, OSError):
             assert time.monotonic() < deadline, "ray takes no job"
             time.sleep(0.5)
 
