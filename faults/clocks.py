@@ -33,6 +33,7 @@ from mains.errors import KeyInvalid, MainsError, QuoteExpired, RequestInvalid, T
 from mains.ids import new_id
 from mains.jobs import upkeep
 from mains.parties import service as parties
+from mains.parties.keyfiles import Peppers
 from mains.parties.rules import Caller, KeyText
 from mains.quotes.service import Quote
 from mains.settings import Settings
@@ -49,7 +50,7 @@ JUMPS_EACH: Final = 5
 """Jumps in one life of a city."""
 
 STEPS: Final = 12
-PEPPER: Final = b"p" * 32
+PEPPER: Final = Peppers({1: b"p" * 32})
 SECOND, MINUTE, HOUR, DAY = (
     timedelta(seconds=1),
     timedelta(minutes=1),
@@ -301,11 +302,11 @@ class Promises:
                 self.quote.voucher is not None and now < self.at
             )
             _agree("a quote", refused=refused, over=over)
-        parsed, digest = parties.parse_key(self.key.text, pepper=PEPPER)
+        parsed, _ = parties.parse_key(self.key.text, pepper=PEPPER)
         _agree(
             "a key",
             refused=await _refused(
-                KeyInvalid, city, parties.authenticate, parsed, digest=digest, now=now
+                KeyInvalid, city, parties.authenticate, parsed, pepper=PEPPER, now=now
             ),
             over=now >= self.key_until,
         )

@@ -6,6 +6,7 @@ is `state.json`. Nobody restarts a supervisor: if it dies, the engine ends the r
 
 import json
 import os
+import sys
 import time
 import traceback
 from collections.abc import Callable
