@@ -20,6 +20,7 @@ import pytest
 
 import mains
 from mains.db.process import postmaster
+from mains.settings import Settings
 
 WAIT_SECONDS_MAX = 30.0
 PACKAGES = (
@@ -32,6 +33,7 @@ PACKAGES = (
 )
 UNUSED = ("pginstall", "include", "*.a", "__pycache__")
 DRIVER = Path(__file__).with_name("driver.py")
+BACKUP_DRIVER = Path(__file__).with_name("backup_driver.py")
 
 
 def eventually(condition: Callable[[], bool]) -> None:
@@ -139,6 +141,19 @@ class Person:
             },
         )
 
+    def restored(self) -> dict[str, Any]:
+        """Copy and restore a database of this person's own; return what the driver says."""
+        driver = str(self.home / "clone" / BACKUP_DRIVER.name)
+        home = self.home / "kept" / "mains"
+        process = self.spawn("/usr/bin/env", f"MAINS_HOME={home}", self.interpreter, driver)
+        said, _ = process.communicate(timeout=4 * WAIT_SECONDS_MAX)
+        assert process.returncode == 0
+        commons = Settings.from_environment({"MAINS_HOME": str(home)}).commons
+        if self.uid is None:
+            shutil.rmtree(commons, ignore_errors=True)
+        answer: dict[str, Any] = json.loads(said)
+        return answer
+
     def end(self) -> None:
         """End whatever is left of the tests: processes by their ids, folders by their paths."""
         for instance in self.instances:
@@ -201,7 +216,8 @@ def copy_clone(target: Path) -> None:
             link(source, target / source.name)
     assert mains.__file__ is not None
     shutil.copytree(Path(mains.__file__).parent, target / "mains", ignore=ignored)
-    shutil.copy2(DRIVER, target / DRIVER.name)
+    for driver in (DRIVER, BACKUP_DRIVER):
+        shutil.copy2(driver, target / driver.name)
 
 
 def link(source: str | Path, target: str | Path) -> None:

@@ -212,6 +212,15 @@ def test_a_postgres_that_was_started_differently_is_replaced(person: Person) -> 
     again.stop()
 
 
+def test_a_copy_is_taken_and_restored_by_whoever_runs_it(person: Person) -> None:
+    """Root's Postgres is another user's: the copy is root's, and what is restored is not."""
+    told = person.restored()
+    assert told["numbers"] == [1, 2]
+    [owner] = told["owners"]
+    if IS_ROOT:
+        assert (owner == person.uid) if person.uid is not None else owner != 0
+
+
 def test_data_of_another_postgres_and_lost_passwords_are_named(person: Person) -> None:
     instance = person.instance()
     version = data_of(instance) / "PG_VERSION"
