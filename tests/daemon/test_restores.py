@@ -116,6 +116,28 @@ def test_a_backup_tells_what_was_lost_before_it_from_what_expired(taken: Taken) 
     assert note["whole"] is False
 
 
+def test_what_an_earlier_backup_has_is_linked_and_read_again(
+    taken: Taken, settings: Settings
+) -> None:
+    """A copy that was damaged meanwhile is copied anew from the store."""
+    root = taken.folder.parent
+    shutil.copytree(taken.folder, root / "damaged")
+    (root / "damaged" / "blobs" / key_of(taken.kept)).write_bytes(b"KEPT")
+    inodes = set()
+    for since, name in ((taken.folder, "linked"), (root / "damaged", "copied")):
+        later = asyncio.run(backup.take(taken.settings, root / name, keys=None, since=since))
+        assert later.contents["blobs"] == taken.manifest.contents["blobs"]
+        copied = root / name / "blobs" / key_of(taken.kept)
+        assert copied.read_bytes() == b"kept"
+        inodes.add(copied.stat().st_ino)
+    assert len(inodes) == 2
+    assert (taken.folder / "blobs" / key_of(taken.kept)).stat().st_ino in inodes
+    with pytest.raises(NotFound, match="no backup"):
+        asyncio.run(backup.take(taken.settings, root / "fresh", keys=None, since=root))
+    shutil.rmtree(taken.folder.with_name("copied"))
+    assert put_back(settings, Asked(folder=root / "linked", keys=taken.keys)).broken == []
+
+
 def test_what_was_lost_is_named_and_searched_for_elsewhere(
     taken: Taken, settings: Settings, tmp_path: Path
 ) -> None:

@@ -63,10 +63,14 @@ def backup(
             metavar="FOLDER", help="Copy the keys too, to a folder apart from the backup."
         ),
     ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(metavar="FOLDER", help="Link what this earlier backup has, on the same disk."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Copy database and contents, while mains runs or rests; ends with 1 if a content is lost."""
-    options = [*_chosen({"--json": as_json}), *_told({"--keys": keys})]
+    options = [*_chosen({"--json": as_json}), *_told({"--keys": keys, "--since": since})]
     become("mains.daemon.backup", [folder, *options, *context.args])
 
 

@@ -16,6 +16,7 @@ from typing import Final
 from mains import __version__
 from mains.clock import Clock, SystemClock
 from mains.daemon import backup_contents as contents
+from mains.daemon import backup_manifest as manifests
 from mains.daemon.backup_manifest import (
     DATABASE,
     DUMP,
@@ -49,7 +50,12 @@ class Urls:
 
 
 async def take(
-    settings: Settings, folder: Path, *, keys: Path | None, clock: Clock | None = None
+    settings: Settings,
+    folder: Path,
+    *,
+    keys: Path | None,
+    since: Path | None = None,
+    clock: Clock | None = None,
 ) -> Manifest:
     """Back up into a new folder and return what it holds; without its manifest it is none.
 
@@ -59,11 +65,13 @@ async def take(
     clock = clock or SystemClock()
     began_at = clock.now()
     _check_places(settings, folder, keys)
+    if since is not None:
+        manifests.read(since)
     async with _serving(settings) as urls:
         make_folder(folder, mode=PRIVATE)
         number = max(await asyncio.to_thread(migrations.applied, urls.owner))
         copied = await asyncio.to_thread(_copy_database, settings, urls, folder)
-        kept = await _copy_contents(settings, urls, folder, clock.now())
+        kept = await _copy_contents(settings, urls, folder, since, clock.now())
     if keys is not None:
         await asyncio.to_thread(_copy_keys, settings.keys, keys)
     manifest = Manifest(
@@ -147,13 +155,13 @@ def _copy_database(settings: Settings, urls: Urls, folder: Path) -> BaseCopy | D
 
 
 async def _copy_contents(
-    settings: Settings, urls: Urls, folder: Path, now: datetime
+    settings: Settings, urls: Urls, folder: Path, since: Path | None, now: datetime
 ) -> dict[str, Contents]:
     expired = contents.expired_before(settings, now)
     database = await Database.open(urls.app, size_max=1)
     try:
         return {
-            place.name: await contents.copy(database, place, folder, expired=expired)
+            place.name: await contents.copy(database, place, folder, since=since, expired=expired)
             for place in contents.places(settings)
         }
     finally:
@@ -183,12 +191,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="mains backup")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--keys", type=Path)
+    parser.add_argument("--since", type=Path)
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
     try:
         settings = Settings.from_environment()
         folder, keys = asked.folder.absolute(), asked.keys and asked.keys.absolute()
-        manifest = asyncio.run(take(settings, folder, keys=keys))
+        manifest = asyncio.run(take(settings, folder, keys=keys, since=asked.since))
     except MainsError as error:
         sys.exit(f"error [{error.code}]: {error.detail}\n  next: {error.hint}".rstrip())
     if asked.json:

@@ -51,14 +51,21 @@ def expired_before(settings: Settings, now: datetime) -> datetime:
     return now - timedelta(days=settings.retention_days)
 
 
-async def copy(database: Database, place: Place, into: Path, *, expired: datetime) -> Contents:
-    """Copy all that is named and compare each with its hash; of an object store, look for it."""
+async def copy(
+    database: Database, place: Place, into: Path, *, since: Path | None, expired: datetime
+) -> Contents:
+    """Copy all that is named and compare each with its hash; of an object store, look for it.
+
+    What an earlier backup `since` has is linked from there.
+    """
     copies = Store.open(into / place.name) if place.store.is_local else None
     count = size_bytes = gone = 0
     missing: list[str] = []
     with names_of(into, place.name).open("w", encoding="ascii") as names:
         async for named in _all(database, place):
-            found = await _copied(place.store, copies, named)
+            found = _linked(place, since, into, named)
+            if found is None:
+                found = await _copied(place.store, copies, named)
             if found is None and _is_expired(named, expired):
                 gone += 1
             elif found is None:
@@ -136,6 +143,25 @@ async def _copied(store: Store, copies: Store | None, named: Named) -> int | Non
         return await _fetch(store, copies, named.sha256)
     except (NotFound, StoreCorrupt):
         return None
+
+
+def _linked(place: Place, since: Path | None, into: Path, named: Named) -> int | None:
+    """Give a copy of an earlier backup a second name, if it is what it was; return its size.
+
+    The store's own content is not read then, and a disk of another kind is copied to as ever.
+    """
+    if since is None or not place.store.is_local:
+        return None
+    key = key_of(named.sha256)
+    earlier, linked = since / place.name / key, into / place.name / key
+    if not earlier.is_file() or f"sha256:{sha256_of(earlier)}" != named.sha256:
+        return None
+    linked.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        linked.hardlink_to(earlier)
+    except OSError:
+        return None
+    return linked.stat().st_size
 
 
 async def _fetch(source: Store, into: Store, sha256: str) -> int:
