@@ -69,6 +69,7 @@ class Megacity:
 
     def _sites(self, cursor: psycopg.Cursor) -> None:
         sites = [new_id() for _ in range(SITES)]
+        key_of = "0" * 64
         lease_until = NOW + timedelta(days=365)
         _copy(
             cursor,
@@ -76,8 +77,16 @@ class Megacity:
             " last_seen, lease_until, created_at)",
             (
                 (
-                    *(key, f"site-{n}", "", self.organisations[0], "{}", "0" * 64, 1, NOW),
-                    *(lease_until, NOW),
+                    key,
+                    f"site-{n}",
+                    "",
+                    self.organisations[0],
+                    "{}",
+                    key_of,
+                    1,
+                    NOW,
+                    lease_until,
+                    NOW,
                 )
                 for n, key in enumerate(sites)
             ),

@@ -1,9 +1,9 @@
 """Shapes of jobs as real clusters have them: fitted figures, or rows of the traces themselves.
 
 The figures were fitted to 99,617 GPU jobs of SenseTime Helios "Venus"
-(S-Lab-System-Group/HeliosData, CC-BY-4.0), to 8,152 pods of Alibaba's cluster-trace-gpu-v2023,
-and to the virtual clusters of Microsoft Philly (msr-fiddle/philly-traces, CC-BY-4.0).
-With TRACES=folder, which holds
+(S-Lab-System-Group/HeliosData, CC-BY-4.0), to 8,152 pods of Alibaba's cluster-trace-gpu-v2023, and
+to the virtual clusters of Microsoft Philly (msr-fiddle/philly-traces, CC-BY-4.0). With
+TRACES=folder, which holds
 `jobs/helios_venus_2020_apr_aug.csv.gz` and `jobs/alibaba_v2023_pods.csv.gz`, shapes are drawn from
 the rows there.
 """
@@ -18,7 +18,7 @@ from random import Random
 from typing import Any, Final, NamedTuple
 
 GPUS_MAX: Final = 8
-"""A task runs in one pool of a node: what the traces have on several counts as a whole one."""
+"""A task runs in one pool, a node: what the traces have on several nodes takes a whole one."""
 
 GPUS: Final = {1: 0.5046, 2: 0.0539, 4: 0.0739, 7: 0.0018, 8: 0.3658}
 QUANTILES: Final = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1.0)

@@ -187,6 +187,8 @@ def speed() -> str:
             "|---|---|---|---|---|---|---|",
             *(_figure_row(figure) for figure in measured["figures"]),
         ]
+        if "picture" in measured:
+            lines += ["", f"![{measured['benchmark']}](../pictures/{measured['picture']})"]
     return "\n".join([*lines, ""])
 
 

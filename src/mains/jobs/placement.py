@@ -74,14 +74,14 @@ def plan(snapshot: Snapshot, *, now: datetime, assignments_max: int) -> list[Ass
     heapq.heapify(turns)
     fronts: dict[UUID, _Front] = {}
     chosen: list[Assignment] = []
-    while turns and len(chosen) < assignments_max and not market.all_kept:
+    while turns and len(chosen) < assignments_max and market.open:
         used, organisation = heapq.heappop(turns)
         front = fronts.get(organisation)
         if front is None:
             lines = snapshot.queue.organisations[organisation].values()
             front = fronts[organisation] = market.front(lines)
         assignment = None
-        while front and assignment is None and not market.all_kept:
+        while front and assignment is None and market.open:
             head = front[0][-1]
             assignment = market.assign(head)
             served = assignment is not None
@@ -148,12 +148,12 @@ class _Market:
         """For each shape the pools that its starving jobs have not asked for yet."""
 
         self._starving_since = starving_since
-        self._wanted = sum(number in self._pools for number in snapshot.queue.wanted)
-
-    @property
-    def all_kept(self) -> bool:
-        """Whether nothing more can be placed: each pool that is wanted is kept for somebody."""
-        return len(self._pools) - len(self._free) >= self._wanted
+        self.open = {
+            number
+            for number, free in self._free.items()
+            if min(free) > 0 and number in snapshot.queue.wanted
+        }
+        """Pools where anything may still be placed: wanted, not full, and kept for nobody."""
 
     def front(self, lines: Iterable[Line]) -> _Front:
         """Return the lines that may get something, or whose jobs may keep a pool."""
@@ -175,7 +175,7 @@ class _Market:
             self._full.add(head.shape)
             return None
         *_, term = min(fitting, key=lambda each: each[:3])
-        self._free[term.pool_id.int] = self._free[term.pool_id.int].minus(head.kind.need)
+        self._take(term.pool_id.int, head.kind.need)
         if not head.chunk:
             head.chunk = self._chunk_tasks(head)
         first, last = head.spans[0]
@@ -200,6 +200,7 @@ class _Market:
             number = term.pool_id.int
             if number in self._free and self._could_run(number, head.kind):
                 del self._free[number]
+                self.open.discard(number)
                 return True
         return False
 
@@ -229,6 +230,11 @@ class _Market:
             for term in kind.terms.offers
             if term.pool_id.int in fitting and (pool := self._pools[term.pool_id.int])
         ]
+
+    def _take(self, number: int, need: Capacity) -> None:
+        left = self._free[number] = self._free[number].minus(need)
+        if min(left) <= 0:
+            self.open.discard(number)
 
     def _chunk_tasks(self, head: _Head) -> int:
         """Cut an array so that every slot that could ever run it gets its share of chunks."""
