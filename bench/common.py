@@ -174,18 +174,23 @@ class Instance:
             self._add_site(client, units=units, engine=engine)
 
     def _add_site(self, client: Client, *, units: int, engine: EngineName) -> None:
-        pool = NewPool(
-            name="cpu",
-            unit="cpu",
-            units=units,
-            cpus=units,
-            memory="1000TiB",
-            price_per_unit_hour="1",
-            currency="CNY",
-            host_share_percent=HOST_SHARE_PERCENT[engine],
-            engine=engine,
-        )
-        token = client.add_site(NewSite(name=engine, pools=[pool])).token
+        """Give it the pool that is measured; on the fake engine another one, where a crowd waits."""
+        counts = {"cpu": units, "gpu": 1} if engine == "fake" else {"cpu": units}
+        pools = [
+            NewPool(
+                name=unit,
+                unit=unit,
+                units=count,
+                cpus=count,
+                memory="1000TiB",
+                price_per_unit_hour="1",
+                currency="CNY",
+                host_share_percent=HOST_SHARE_PERCENT[engine],
+                engine=engine,
+            )
+            for unit, count in counts.items()
+        ]
+        token = client.add_site(NewSite(name=engine, pools=pools)).token
         folder = self.settings.sites / engine
         command = ["--folder", str(folder), "--join", "-", "--join-only", "--engine", engine]
         subprocess.run(

@@ -1,6 +1,7 @@
 """No-op jobs from submission to settled: real API, agent protocol and Postgres, fake engine."""
 
 import asyncio
+import os
 import time
 from collections.abc import Sequence
 from typing import Final
@@ -18,6 +19,8 @@ BATCH: Final = 100
 REPETITIONS: Final = 3
 UNITS: Final = 20_000
 SETTLE_SECONDS_MAX: Final = 300
+WAITING: Final = int(os.environ.get("WAITING", "100000"))
+WAITING_BATCH: Final = 1_000
 SPEC: Final = {"name": "noop", "run": "true", "time_seconds": 1, "grace_seconds": 0}
 
 
@@ -28,12 +31,15 @@ def main() -> None:
         floor = Spread(tuple(asyncio.run(http_floor(made)) for _ in range(REPETITIONS)))
         singles, single_cpu = measure(made, SINGLES, batch=1)
         batches, batch_cpu = measure(made, BATCHED, batch=BATCH)
+        asyncio.run(crowd(made))
+        crowded, crowded_cpu = measure(made, BATCHED, batch=BATCH)
     report(
         "jobs",
         [
             Figure("GET /v1/server, 16 clients (peer)", "answers/s", floor, "-", "one API process"),
             Figure("jobs settled, single submissions", "jobs/s", singles, "1,000", single_cpu),
             Figure("jobs settled, batches of 100", "jobs/s", batches, "1,000", batch_cpu),
+            Figure(f"the same, while {WAITING:,} wait", "jobs/s", crowded, "no fewer", crowded_cpu),
         ],
         clients=CLIENTS,
         jobs={"single": SINGLES, "batched": BATCHED},
@@ -43,6 +49,20 @@ def main() -> None:
             "batched": round(batches.median / floor.median, 3),
         },
     )
+
+
+async def crowd(made: Instance) -> None:
+    """Let jobs wait for the one unit of a pool that another job keeps for a day."""
+    spec = {**SPEC, "resources": {"unit": "gpu", "units": 1}, "time_seconds": 86_400}
+    keeper = {**spec, "name": "keeper", "envs": {"FAKE_SECONDS": "86400"}}
+    batches = [[keeper]]
+    batches += [[{**spec, "name": "crowd"}] * WAITING_BATCH] * (WAITING // WAITING_BATCH)
+    wire = await Wire.open(made.state.url)
+    for specs in batches:
+        body = orjson.dumps({"jobs": [{"id": new_id(), "spec": spec} for spec in specs]})
+        status, answer = await wire.call("POST", "/v1/jobs/batch", key=made.key, body=body)
+        assert status == 200 and b'"error":"' not in answer, answer[:2_000]
+    wire.close()
 
 
 def measure(made: Instance, jobs: int, *, batch: int) -> tuple[Spread, str]:
@@ -82,7 +102,7 @@ def _body(batch: int) -> bytes:
 
 def wait_until_settled(made: Instance) -> None:
     deadline = time.monotonic() + SETTLE_SECONDS_MAX
-    query = "select count(*) from jobs.job where settled_at is null"
+    query = "select count(*) from jobs.job where settled_at is null and name = 'noop'"
     with psycopg.connect(made.state.database_url, autocommit=True) as connection:
         while True:
             row = connection.execute(query).fetchone()

@@ -321,10 +321,11 @@ def waiting_jobs(store: Store, asked: Asked) -> list[Row]:
 
 
 @answers(QUERIES, "forget_changes")
-def forget_changes(store: Store, _asked: Asked) -> list[Row]:
-    for key in list(store.queue_changes):
+def forget_changes(store: Store, asked: Asked) -> list[Row]:
+    seen = sorted(store.queue_changes)[: asked["limit"]]
+    for key in seen:
         store.take(store.queue_changes, key)
-    return []
+    return [{"changes": len(seen)}]
 
 
 @answers(QUERIES, "changed_jobs")

@@ -99,9 +99,8 @@ class Dispatcher:
     async def _load(self) -> Queue:
         """Read every waiting job. Changes up to now are forgotten first: what is read has them."""
         queue = Queue()
-        async with self.database.transaction() as tx:
-            await self.check(tx)
-            await tx.execute(QUERIES["forget_changes"])
+        while await self._forget() == READ_MAX:
+            pass
         last: Mapping[str, Any] = _FIRST
         while True:
             asked = {key: last[key] for key in _FIRST}
@@ -116,6 +115,14 @@ class Dispatcher:
         # What was read stays: a collector that walks a million jobs again and again stops ticks.
         gc.freeze()
         return queue
+
+    async def _forget(self) -> int:
+        async with self.database.transaction() as tx:
+            await self.check(tx)
+            found = await tx.execute(QUERIES["forget_changes"], {"limit": READ_MAX})
+            row = await found.fetchone()
+        assert row is not None
+        return int(row["changes"])
 
     async def _follow(self, tx: Transaction, queue: Queue) -> None:
         """Bring the queue up to what is committed; the same change read twice changes nothing."""

@@ -361,7 +361,12 @@ order by organisation_id, submitted_at, id
 limit %(limit)s
 
 -- name: forget_changes
-delete from jobs.queue_change
+with gone as (
+  delete from jobs.queue_change
+  where number in (select number from jobs.queue_change order by number limit %(limit)s)
+  returning number
+)
+select count(*) as changes from gone
 
 -- Jobs whose waiting tasks changed, and those asked for, as they are now. A change that commits
 -- later stays for the next look. The fence is checked in the snapshot that the changes are seen in:
