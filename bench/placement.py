@@ -89,13 +89,13 @@ def main() -> None:
             _report(readings)
 
 
-def apart(step: Step[R], *told: Any) -> R:  # noqa: ANN401 (whatever the step takes)
+def apart(step: Step[R], *told: Any) -> R:
     """Run one step in a process of its own, so that memory is the dispatcher's alone."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         return pool.submit(_run, step, *told).result()
 
 
-def _run(step: Step[R], *told: Any) -> R:  # noqa: ANN401
+def _run(step: Step[R], *told: Any) -> R:
     return asyncio.run(step(*told))
 
 
