@@ -174,7 +174,7 @@ class Instance:
             self._add_site(client, units=units, engine=engine)
 
     def _add_site(self, client: Client, *, units: int, engine: EngineName) -> None:
-        """Give it the pool that is measured; on the fake engine another one, where a crowd waits."""
+        """Give it the pool that is measured, and a fake one another, where a crowd waits."""
         counts = {"cpu": units, "gpu": 1} if engine == "fake" else {"cpu": units}
         pools = [
             NewPool(
