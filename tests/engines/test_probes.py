@@ -218,11 +218,15 @@ async def test_with_a_uid_of_its_own_no_probe_reaches_what_it_must_not() -> None
         await site.close()
 
 
-@pytest.mark.skipif(isolation.bwrap() is None, reason="Debian's bubblewrap is not installed")
+@pytest.mark.skipif(
+    isolation.bwrap() is None or not Path(SYSTEM_PYTHON).exists(),
+    reason="an ordinary user's runs need Debian's bubblewrap and python3",
+)
 def test_in_a_sandbox_no_probe_reaches_what_it_must_not() -> None:
     _as_an_ordinary_user("bubblewrap")
 
 
+@pytest.mark.deep
 def test_what_probes_reach_at_a_trusted_site_is_what_the_page_says() -> None:
     _as_an_ordinary_user("trusted")
 
