@@ -14,6 +14,7 @@ from mains.api.app import application
 from mains.errors import MainsError
 from mains.parties.rates.buckets import Rates
 from mains.settings import Settings
+from tools import sbom
 
 FOLDER: Final = Path("docs/reference")
 MEASURED: Final = Path("bench/results")
@@ -84,6 +85,7 @@ def pages() -> Mapping[Path, str]:
         FOLDER / "errors.md": errors(),
         FOLDER / "http.md": http(),
         FOLDER / "settings.md": settings(),
+        FOLDER / "sbom.cdx.json": sbom.page(sbom.LOCK.read_text("utf-8")),
         FOLDER / "accuracy.md": accuracy(),
         FOLDER / "speed.md": speed(),
         FOLDER / "faults.md": faults(),
