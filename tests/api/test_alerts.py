@@ -58,8 +58,9 @@ async def test_every_metric_of_an_alert_is_exported(hall: Hall) -> None:
     await (await hall.site()).sync()
     await hall.client.get("/v1/jobs", headers=firm)
     (hall.wired.settings.home / BACKUP_NOTE).write_text("{}")
-    auditor = await hall.town.key("firm", Role.AUDITOR)
-    await hall.client.get("/v1/audit", headers=auditor)
+    auditor = await hall.town.key("authority", Role.AUDITOR)
+    audited = await hall.client.get("/v1/audit", headers=auditor)
+    assert audited.status_code == 200, audited.text
     text = (await hall.client.get("/metrics")).text
     samples = {line.partition("{")[0].split(" ")[0] for line in text.splitlines()}
     helped = {line.split(" ")[2] for line in text.splitlines() if line.startswith("# HELP")}
@@ -74,13 +75,15 @@ async def test_every_metric_of_an_alert_is_exported(hall: Hall) -> None:
 
 async def test_metrics_are_for_this_machine_and_for_auditors(hall: Hall) -> None:
     await hall.firm()
-    auditor = await hall.town.key("firm", Role.AUDITOR)
+    auditor = await hall.town.key("authority", Role.AUDITOR)
     member = await hall.town.key("firm", Role.MEMBER)
     transport = httpx.ASGITransport(hall.app, client=("203.0.113.9", 1))
     async with httpx.AsyncClient(transport=transport, base_url="http://hall.test") as far:
         refused = await far.get("/metrics")
         assert (refused.status_code, refused.json()["code"]) == (401, "key_missing")
-        assert (await far.get("/metrics", headers=member)).status_code == 403
+        own = await hall.town.key("firm", Role.AUDITOR)
+        for refused_key in (member, own):
+            assert (await far.get("/metrics", headers=refused_key)).status_code == 403
         assert (await far.get("/metrics", headers=auditor)).status_code == 200
 
 

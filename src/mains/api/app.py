@@ -138,14 +138,15 @@ async def metrics(
     tx: TransactionDependency,
     now: NowDependency,
 ) -> Response:
-    """Return Prometheus metrics: to this machine, and to auditors elsewhere."""
+    """Return Prometheus metrics: to this machine, and elsewhere to auditors of authority."""
     if request.client is not None and not is_loopback_host(request.client.host):
         if caller is None:
             raise KeyMissing(
-                "metrics are for this machine, and elsewhere for auditors",
+                "metrics are for this machine, and elsewhere for auditors of authority",
                 hint="Let Prometheus send a key with the role auditor as a bearer token.",
             )
         caller.require(Role.AUDITOR)
+        caller.require_everything()
     text = await request.app.state.metrics.text(
         tx, settings=wired.settings, rates=wired.rates, now=now
     )
