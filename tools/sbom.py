@@ -129,7 +129,8 @@ def _licences(name: str) -> set[str]:
         metadata = distribution(name).metadata
     except PackageNotFoundError:
         return set()
-    stated = metadata.get("License-Expression") or metadata.get("License") or ""
+    fields = [*(metadata.get_all("License-Expression") or ()), *(metadata.get_all("License") or ())]
+    stated = fields[0] if fields else ""
     if stated and "\n" not in stated and len(stated) <= LICENCE_CHARACTERS_MAX:
         return {stated}
     classifiers = metadata.get_all("Classifier") or ()
