@@ -137,13 +137,13 @@ def the_city_goes_on(
     with town.client() as client:
         with pytest.raises(NotFound):
             client.job(str(lost.id))
+        eventually(lambda: {site.condition for site in client.sites()} == {"ready"})
         for request in [*kept, lost]:
             client.submit(request)
         done: list[JobDetail] = [
             settled(client, job_id) for job_id in [*(each.id for each in kept), held, lost.id]
         ]
         assert [(job.state, len(job.attempts)) for job in done] == [("succeeded", 1)] * len(done)
-        assert {site.condition for site in client.sites()} == {"ready"}
     with town.mains.client() as client:
         assert client.audit().clean
     assert town.spent() == charged(done)
