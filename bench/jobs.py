@@ -20,6 +20,7 @@ REPETITIONS: Final = 3
 UNITS: Final = 20_000
 SETTLE_SECONDS_MAX: Final = 300
 WAITING: Final = int(os.environ.get("WAITING", "100000"))
+GPU: Final = {"kind": "gpu", "count": 1}
 WAITING_BATCH: Final = 1_000
 SPEC: Final = {"name": "noop", "run": "true", "time_seconds": 1, "grace_seconds": 0}
 
@@ -53,7 +54,7 @@ def main() -> None:
 
 async def crowd(made: Instance) -> None:
     """Let jobs wait for the one unit of a pool that another job keeps for a day."""
-    spec = {**SPEC, "resources": {"unit": "gpu", "units": 1}, "time_seconds": 86_400}
+    spec = {**SPEC, "resources": {"accelerators": GPU}, "time_seconds": 86_400}
     keeper = {**spec, "name": "keeper", "envs": {"FAKE_SECONDS": "86400"}}
     batches = [[keeper]]
     batches += [[{**spec, "name": "crowd"}] * WAITING_BATCH] * (WAITING // WAITING_BATCH)
