@@ -155,6 +155,7 @@ DOORS: Final = (
     Door("POST /v1/sites/{site}/token", OPERATORS, FOREIGN, auditor=False),
     Door("POST /v1/sites/{site}/drain", OPERATORS, FOREIGN, auditor=False),
     Door("POST /v1/sites/{site}/undrain", OPERATORS, FOREIGN, auditor=False),
+    Door("POST /v1/sites/{site}/rotate-key", OPERATORS, FOREIGN, auditor=False),
     Door("POST /v1/sites/{site}/pools", OPERATORS, FOREIGN, _pool, auditor=False),
     Door(
         "PUT /v1/sites/{site}/pools/{pool}/price",
@@ -237,6 +238,7 @@ OPEN: Final = frozenset(
         "GET /docs/oauth2-redirect",
         "GET /redoc",
         "GET /v1/server",
+        "GET /v1/server/keys",
         "GET /health",
         "GET /metrics",
         "GET /",
@@ -255,6 +257,7 @@ SIGNED: Final = frozenset(
     {
         "POST /v1/agent/join",
         "POST /v1/agent/register",
+        "POST /v1/agent/rotate",
         "POST /v1/agent/sync",
         "POST /v1/agent/logs",
         "GET /v1/agent/blobs/{sha256}",
