@@ -9,6 +9,7 @@ ALL: Final = (
     "quotes",
     "ledger",
     "jobs",
+    "array",
     "placement",
     "process",
     "peers",

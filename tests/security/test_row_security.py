@@ -39,7 +39,7 @@ WHOSE: Final = {
     "quotes.quote": "t.organisation_id",
     "jobs.job": "t.organisation_id",
     "jobs.attempt": "t.organisation_id",
-    "jobs.task": _JOB.format("job_id"),
+    "jobs.result": _JOB.format("job_id"),
     "jobs.artefact": _JOB.format("job_id"),
     "jobs.receipt": _JOB.format("job_id"),
     "jobs.content": "t.organisation_id",

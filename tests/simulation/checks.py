@@ -198,6 +198,10 @@ class Checks:
     def _check_results(self) -> None:
         """Results are of one attempt each, and stand as the job counts them."""
         for job in self._store.jobs.values():
-            states = [row["state"] for key, row in self._store.tasks.items() if key[0] == job["id"]]
+            rows = [row for row in self._store.results.values() if row["job_id"] == job["id"]]
+            states = [state for row in rows for state in row["states"]]
             if states.count("succeeded") != job["tasks_succeeded"]:
                 self._broken("a job counts other results than it has", job["id"])
+            tasks = [task for row in rows for task in row["tasks"]]
+            if len(set(tasks)) < len(tasks):
+                self._broken("a task has ended twice", job["id"])

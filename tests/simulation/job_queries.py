@@ -188,12 +188,11 @@ def end_attempts(store: Store, asked: Asked) -> list[Row]:
     return []
 
 
-@answers(QUERIES, "put_tasks")
-def put_tasks(store: Store, asked: Asked) -> list[Row]:
+@answers(QUERIES, "put_results")
+def put_results(store: Store, asked: Asked) -> list[Row]:
     for row in asked["rows"].obj:
-        key = (row["job_id"], row["task"])
-        if key not in store.tasks:
-            store.put(store.tasks, key, row)
+        if row["attempt_id"] not in store.results:
+            store.put(store.results, row["attempt_id"], row)
     return []
 
 

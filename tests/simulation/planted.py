@@ -163,7 +163,7 @@ FAULTS: Final = (
         "an order is begun however old",
         "runs twice at one time",
         _instead(agent_rules, "START_SECONDS_MAX", 1e9),
-        strikes=("API kill",),
+        strikes=("API kill", "partition"),
         stalled=True,
     ),
 )

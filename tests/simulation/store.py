@@ -82,7 +82,7 @@ class Store:
         self.terms: Table = {}
         self.queue_changes: Table = {}
         self.attempts: Table = {}
-        self.tasks: Table = {}
+        self.results: Table = {}
         self.heard: Table = {}
         self.usage_hours: Table = {}
         self.readings: Table = {}

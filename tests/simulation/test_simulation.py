@@ -13,7 +13,7 @@ from tests.simulation.world import Broken, simulate
 
 SEEDS: int = 1_000
 SEEDS_PER_TEST: int = 50
-SEEDS_TO_FIND: int = 100
+SEEDS_TO_FIND: int = 300
 STRUCK = ("API kill", "agent kill", "dispatcher kill", "disk losses", "drain", "partition")
 ENDS = ("succeeded", "failed", "cancelled", "timed_out")
 

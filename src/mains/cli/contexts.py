@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -32,7 +32,7 @@ class Context:
     url: str
     key: str | None = field(default=None, repr=False)
     server_key: str | None = None
-    server_keys: Sequence[str] = ()
+    server_keys: tuple[str, ...] = ()
     organisation: str | None = None
     person: str | None = None
     home: str | None = None
@@ -72,7 +72,7 @@ def load(folder: Path) -> Contexts:
     path = folder / FILE_NAME
     try:
         document: Any = json.loads(path.read_bytes())
-        known = {name: Context(name=name, **values) for name, values in document["known"].items()}
+        known = {name: _read(name, values) for name, values in document["known"].items()}
         return Contexts(document["current"], known)
     except FileNotFoundError:
         return Contexts()
@@ -80,6 +80,10 @@ def load(folder: Path) -> Contexts:
         raise StoreCorrupt(
             f"{path} is not a file of contexts.", hint="Move it away and run `mains login`."
         ) from error
+
+
+def _read(name: str, values: Mapping[str, Any]) -> Context:
+    return Context(**{**values, "name": name, "server_keys": tuple(values.get("server_keys", ()))})
 
 
 def save(contexts: Contexts, folder: Path) -> None:
@@ -175,5 +179,5 @@ def _first_step(environ: Mapping[str, str]) -> str:
     return "`mains login --url URL` connects to one; `mains up` starts one here."
 
 
-def _without_name(context: Context) -> dict[str, str | Sequence[str] | None]:
+def _without_name(context: Context) -> dict[str, str | tuple[str, ...] | None]:
     return {name: value for name, value in asdict(context).items() if name != "name"}

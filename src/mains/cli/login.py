@@ -61,7 +61,7 @@ def login(
     context = replace(
         context,
         server_key=server.public_key,
-        server_keys=sorted(trusted([server.public_key], published)),
+        server_keys=tuple(sorted(trusted([server.public_key], published))),
         organisation=me.organisation,
         person=me.person,
     )

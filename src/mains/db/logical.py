@@ -16,12 +16,14 @@ def dump(owner_url: str, into: Path) -> None:
     Raises DatabaseUnavailable, with what pg_dump said.
     """
     facts = conninfo_to_dict(owner_url)
-    password = str(facts.pop("password", "") or "")
+    password = facts.pop("password", None)
     with tempfile.TemporaryDirectory(prefix="mains-backup-") as folder:
-        passfile = Path(folder) / "password"
-        escaped = password.replace("\\", "\\\\").replace(":", "\\:")
-        write_file(passfile, f"*:*:*:*:{escaped}\n", mode=0o600)
-        where = make_conninfo("", **{**facts, "passfile": str(passfile)})
+        if password:
+            passfile = Path(folder) / "password"
+            escaped = str(password).replace("\\", "\\\\").replace(":", "\\:")
+            write_file(passfile, f"*:*:*:*:{escaped}\n", mode=0o600)
+            facts["passfile"] = str(passfile)
+        where = make_conninfo("", **facts)
         said = run_tool("pg_dump", "--format=custom", f"--file={into}", f"--dbname={where}")
     if said:
         raise DatabaseUnavailable(

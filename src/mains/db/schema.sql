@@ -1184,6 +1184,28 @@ CREATE TABLE jobs.receipt (
     issued_at timestamp with time zone NOT NULL
 );
 
+CREATE TABLE jobs.result (
+    attempt_id uuid NOT NULL,
+    job_id uuid NOT NULL,
+    tasks integer[] NOT NULL,
+    first_task integer NOT NULL,
+    task_count integer NOT NULL,
+    states text[] NOT NULL,
+    exit_codes integer[] NOT NULL,
+    unit_milliseconds bigint[] NOT NULL,
+    reasons text[] NOT NULL,
+    started_at timestamp with time zone[] NOT NULL,
+    ended_at timestamp with time zone[] NOT NULL,
+    CONSTRAINT result_check CHECK ((first_task = tasks[1])),
+    CONSTRAINT result_check1 CHECK (((task_count > 0) AND (task_count = cardinality(tasks)))),
+    CONSTRAINT result_check2 CHECK ((cardinality(states) = task_count)),
+    CONSTRAINT result_check3 CHECK ((cardinality(exit_codes) = task_count)),
+    CONSTRAINT result_check4 CHECK ((cardinality(unit_milliseconds) = task_count)),
+    CONSTRAINT result_check5 CHECK ((cardinality(reasons) = task_count)),
+    CONSTRAINT result_check6 CHECK ((cardinality(started_at) = task_count)),
+    CONSTRAINT result_check7 CHECK ((cardinality(ended_at) = task_count))
+);
+
 CREATE TABLE jobs.retention (
     kind text NOT NULL,
     days integer NOT NULL,
@@ -1200,17 +1222,18 @@ CREATE TABLE jobs.sign_of_life (
 )
 WITH (fillfactor='50');
 
-CREATE TABLE jobs.task (
-    job_id uuid NOT NULL,
-    task integer NOT NULL,
-    attempt_id uuid,
-    state text NOT NULL,
-    exit_code integer,
-    unit_milliseconds bigint DEFAULT 0 NOT NULL,
-    reason text DEFAULT ''::text NOT NULL,
-    started_at timestamp with time zone,
-    ended_at timestamp with time zone
-);
+CREATE VIEW jobs.task WITH (security_invoker='true') AS
+ SELECT result.job_id,
+    ended.task,
+    result.attempt_id,
+    ended.state,
+    ended.exit_code,
+    ended.unit_milliseconds,
+    ended.reason,
+    ended.started_at,
+    ended.ended_at
+   FROM (jobs.result
+     CROSS JOIN LATERAL UNNEST(result.tasks, result.states, result.exit_codes, result.unit_milliseconds, result.reasons, result.started_at, result.ended_at) ended(task, state, exit_code, unit_milliseconds, reason, started_at, ended_at));
 
 CREATE TABLE jobs.terms (
     digest bytea NOT NULL,
@@ -1956,14 +1979,14 @@ ALTER TABLE ONLY jobs.queue_change
 ALTER TABLE ONLY jobs.receipt
     ADD CONSTRAINT receipt_pkey PRIMARY KEY (job_id);
 
+ALTER TABLE ONLY jobs.result
+    ADD CONSTRAINT result_pkey PRIMARY KEY (attempt_id);
+
 ALTER TABLE ONLY jobs.retention
     ADD CONSTRAINT retention_pkey PRIMARY KEY (kind);
 
 ALTER TABLE ONLY jobs.sign_of_life
     ADD CONSTRAINT sign_of_life_pkey PRIMARY KEY (name);
-
-ALTER TABLE ONLY jobs.task
-    ADD CONSTRAINT task_pkey PRIMARY KEY (job_id, task);
 
 ALTER TABLE ONLY jobs.terms
     ADD CONSTRAINT terms_pkey PRIMARY KEY (digest);
@@ -2172,6 +2195,8 @@ CREATE INDEX job_unsettled ON jobs.job USING btree (id) WHERE (settled_at IS NUL
 
 CREATE INDEX job_waiting ON jobs.job USING btree (organisation_id, submitted_at, id) WHERE (NOT isempty(waiting));
 
+CREATE INDEX result_by_job ON jobs.result USING btree (job_id, first_task);
+
 CREATE INDEX upload_by_hash ON jobs.upload USING btree (sha256);
 
 CREATE INDEX upload_by_time ON jobs.upload USING btree (uploaded_at);
@@ -2308,8 +2333,11 @@ ALTER TABLE ONLY jobs.log_chunk
 ALTER TABLE ONLY jobs.receipt
     ADD CONSTRAINT receipt_job_id_fkey FOREIGN KEY (job_id) REFERENCES jobs.job(id);
 
-ALTER TABLE ONLY jobs.task
-    ADD CONSTRAINT task_job_id_fkey FOREIGN KEY (job_id) REFERENCES jobs.job(id);
+ALTER TABLE ONLY jobs.result
+    ADD CONSTRAINT result_attempt_id_fkey FOREIGN KEY (attempt_id) REFERENCES jobs.attempt(id);
+
+ALTER TABLE ONLY jobs.result
+    ADD CONSTRAINT result_job_id_fkey FOREIGN KEY (job_id) REFERENCES jobs.job(id);
 
 ALTER TABLE ONLY jobs.upload
     ADD CONSTRAINT upload_site_id_fkey FOREIGN KEY (site_id) REFERENCES sites.site(id);
@@ -2470,6 +2498,8 @@ ALTER TABLE jobs.log_chunk ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE jobs.receipt ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE jobs.result ENABLE ROW LEVEL SECURITY;
+
 CREATE POLICY server ON jobs.artefact TO mains_app USING (true);
 
 CREATE POLICY server ON jobs.attempt TO mains_app USING (true);
@@ -2482,9 +2512,7 @@ CREATE POLICY server ON jobs.log_chunk TO mains_app USING (true);
 
 CREATE POLICY server ON jobs.receipt TO mains_app USING (true);
 
-CREATE POLICY server ON jobs.task TO mains_app USING (true);
-
-ALTER TABLE jobs.task ENABLE ROW LEVEL SECURITY;
+CREATE POLICY server ON jobs.result TO mains_app USING (true);
 
 CREATE POLICY tenant ON jobs.artefact FOR SELECT TO mains_tenant USING ((EXISTS ( SELECT
    FROM jobs.job j
@@ -2504,9 +2532,9 @@ CREATE POLICY tenant ON jobs.receipt TO mains_tenant USING ((EXISTS ( SELECT
    FROM jobs.job j
   WHERE (j.id = receipt.job_id))));
 
-CREATE POLICY tenant ON jobs.task FOR SELECT TO mains_tenant USING ((EXISTS ( SELECT
+CREATE POLICY tenant ON jobs.result FOR SELECT TO mains_tenant USING ((EXISTS ( SELECT
    FROM jobs.job j
-  WHERE (j.id = task.job_id))));
+  WHERE (j.id = result.job_id))));
 
 ALTER TABLE ledger.account ENABLE ROW LEVEL SECURITY;
 
@@ -2717,11 +2745,14 @@ GRANT SELECT,INSERT,DELETE ON TABLE jobs.queue_change TO mains_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE jobs.receipt TO mains_app;
 GRANT SELECT,INSERT ON TABLE jobs.receipt TO mains_tenant;
 
+GRANT SELECT,INSERT ON TABLE jobs.result TO mains_app;
+GRANT SELECT ON TABLE jobs.result TO mains_tenant;
+
 GRANT SELECT,INSERT,UPDATE ON TABLE jobs.retention TO mains_app;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE jobs.sign_of_life TO mains_app;
 
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE jobs.task TO mains_app;
+GRANT SELECT ON TABLE jobs.task TO mains_app;
 GRANT SELECT ON TABLE jobs.task TO mains_tenant;
 
 GRANT SELECT,INSERT ON TABLE jobs.terms TO mains_app;

@@ -127,11 +127,15 @@ class FakeEngine:
         run = self._runs.get(attempt_id)
         if run is None:
             return b""
-        begun = any(
-            report.task == task and report.started_at is not None
-            for report in _timeline(run, self._clock.now())[0]
-        )
         text = run.order.envs.get("FAKE_LOG", "").encode()[: run.order.log_bytes_max]
+        if not text:
+            return b""
+        seen = run.seen
+        if seen is not None and seen.usage.final:
+            tasks = seen.report.tasks
+        else:
+            tasks = _timeline(run, self._clock.now())[0]
+        begun = any(report.task == task and report.started_at is not None for report in tasks)
         return text[offset : offset + bytes_max] if begun else b""
 
     async def outputs(self, attempt_id: UUID) -> Sequence[OutputFile]:

@@ -75,6 +75,21 @@ cross join lateral (
 ) as counted
 where job.settled_at is null and job.tasks <> counted.waiting + counted.placed + counted.ended
 
+-- A job counts every result that it has; what was cancelled before it began has none.
+-- name: results_are_counted
+select job.id, counted.results, counted.succeeded, job.tasks_succeeded
+from jobs.job
+left join (
+  select
+    job_id,
+    sum(task_count) as results,
+    sum(coalesce(cardinality(array_positions(states, 'succeeded')), 0)) as succeeded
+  from jobs.result
+  group by job_id
+) as counted on counted.job_id = job.id
+where counted.results > job.tasks_succeeded + job.tasks_failed + job.tasks_cancelled
+  or coalesce(counted.succeeded, 0) <> job.tasks_succeeded
+
 -- A receipt is only ever issued for a settled job.
 -- name: receipts_of_settled_jobs
 select receipt.job_id

@@ -11,7 +11,7 @@ from mains.db import Queries, Transaction
 from mains.errors import RequestInvalid
 from mains.wire.agent import LogChunk, LogCursor
 
-QUERIES = Queries.load(__package__, "queries.sql")
+QUERIES = Queries.load(__package__, "logs.sql")
 
 POLL_SECONDS: Final = 0.2
 CHUNKS_PER_READ: Final = 64

@@ -125,14 +125,16 @@ from jsonb_to_recordset(%(rows)s::jsonb)
   as told (id uuid, state text, reason text, unit_milliseconds bigint, started_at timestamptz)
 where attempt.id = told.id and attempt.ended_at is null
 
--- name: put_tasks
-insert into jobs.task (
-  job_id, task, attempt_id, state, exit_code, unit_milliseconds, reason, started_at, ended_at
+-- name: put_results
+insert into jobs.result (
+  attempt_id, job_id, tasks, first_task, task_count, states, exit_codes, unit_milliseconds, reasons,
+  started_at, ended_at
 )
 select
-  job_id, task, attempt_id, state, exit_code, unit_milliseconds, reason, started_at, ended_at
-from jsonb_populate_recordset(null::jobs.task, %(rows)s::jsonb)
-on conflict (job_id, task) do nothing
+  attempt_id, job_id, tasks, tasks [1], cardinality(tasks), states, exit_codes, unit_milliseconds,
+  reasons, started_at, ended_at
+from jsonb_populate_recordset(null::jobs.result, %(rows)s::jsonb)
+on conflict (attempt_id) do nothing
 
 -- name: count_ends
 update jobs.job
@@ -270,11 +272,6 @@ where site_id = %(site_id)s and ended_at is null and stop_reason is not null
 order by id
 limit %(limit)s
 
--- name: attempt_of_site
-select id, job_id, organisation_id, fence, first_task, last_task, ended_at
-from jobs.attempt
-where id = %(id)s and site_id = %(site_id)s
-
 -- name: site_may_read
 select 1
 from jobs.attempt
@@ -294,51 +291,6 @@ join jobs.upload using (site_id, sha256)
 
 -- name: site_is_busy
 select 1 from jobs.attempt where site_id = %(site_id)s and ended_at is null limit 1
-
--- Logs ---------------------------------------------------------------------------------------
-
--- name: log_cursor
-select coalesce(max(log_offset + length(data)), 0)::bigint as log_offset
-from jobs.log_chunk
-where attempt_id = %(attempt_id)s and task = %(task)s
-
--- name: put_log_chunk
-insert into jobs.log_chunk (attempt_id, task, log_offset, data)
-values (%(attempt_id)s, %(task)s, %(offset)s, %(data)s)
-on conflict do nothing
-returning log_offset
-
--- name: log_chunks
-select log_offset, data
-from jobs.log_chunk
-where attempt_id = %(attempt_id)s and task = %(task)s and log_offset + length(data) > %(offset)s
-order by log_offset
-limit %(limit)s
-
--- The attempt whose log a task shows: the one that ended it, else the newest that has it.
--- name: attempt_of_task
-select attempt.id, attempt.fence, attempt.ended_at is not null as ended
-from jobs.attempt
-left join jobs.task on task.job_id = attempt.job_id and task.task = %(task)s
-where attempt.job_id = %(job_id)s and %(task)s between attempt.first_task and attempt.last_task
-order by attempt.id = task.attempt_id desc nulls last, attempt.fence desc
-limit 1
-
--- name: task_ended
-select
-  job.ended_at is not null
-  or (
-    not job.waiting @> %(task)s::integer
-    and not exists (
-      select 1 from jobs.attempt
-      where attempt.job_id = job.id and attempt.ended_at is null
-        and %(task)s between attempt.first_task and attempt.last_task
-    )
-  )
-  or exists (select 1 from jobs.task where task.job_id = job.id and task.task = %(task)s)
-  as ended
-from jobs.job
-where job.id = %(job_id)s
 
 -- Dispatch -----------------------------------------------------------------------------------
 

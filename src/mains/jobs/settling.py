@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from mains.db import Queries, Transaction, jsonb
-from mains.jobs.rules import Attempt, Ending, JobState, TaskEnd, multirange, outcome, spans
+from mains.jobs.rules import Attempt, Ending, JobState, multirange, outcome, spans
 from mains.ledger import service as ledger
 from mains.wire.agent import ArtefactReport
 
@@ -41,7 +41,7 @@ async def settle(
         QUERIES["end_attempts"],
         {"rows": jsonb([_attempt_row(e) for e in ended]), "now": now},
     )
-    await _put_tasks(tx, ended, over_quota)
+    await _put_results(tx, ended, over_quota)
     closings = [(e.attempt.attempt_id, e.ending.absorb) for e in ended]
     await ledger.close_draws(tx, closings, now=now)
     await count(tx, ended=ended, cancelled={}, now=now)
@@ -193,27 +193,29 @@ def _attempt_row(each: Ended) -> dict[str, Any]:
     }
 
 
-async def _put_tasks(tx: Transaction, ended: Sequence[Ended], over_quota: set[UUID]) -> None:
+async def _put_results(tx: Transaction, ended: Sequence[Ended], over_quota: set[UUID]) -> None:
     rows = [
-        _task_row(each.attempt, task, over_quota=each.attempt.attempt_id in over_quota)
+        _result_row(each, over_quota=each.attempt.attempt_id in over_quota)
         for each in ended
-        for task in each.ending.done
+        if each.ending.done
     ]
     if rows:
-        await tx.execute(QUERIES["put_tasks"], {"rows": jsonb(rows)})
+        await tx.execute(QUERIES["put_results"], {"rows": jsonb(rows)})
 
 
-def _task_row(attempt: Attempt, task: TaskEnd, *, over_quota: bool) -> dict[str, Any]:
+def _result_row(each: Ended, *, over_quota: bool) -> dict[str, Any]:
+    done = each.ending.done
+    instead = QUOTA_REASON if over_quota else ""
     return {
-        "job_id": attempt.job_id,
-        "task": task.task,
-        "attempt_id": attempt.attempt_id,
-        "state": task.state.value,
-        "exit_code": task.exit_code,
-        "unit_milliseconds": task.unit_milliseconds,
-        "reason": task.reason or (QUOTA_REASON if over_quota else ""),
-        "started_at": task.started_at,
-        "ended_at": task.ended_at,
+        "attempt_id": each.attempt.attempt_id,
+        "job_id": each.attempt.job_id,
+        "tasks": [task.task for task in done],
+        "states": [task.state.value for task in done],
+        "exit_codes": [task.exit_code for task in done],
+        "unit_milliseconds": [task.unit_milliseconds for task in done],
+        "reasons": [task.reason or instead for task in done],
+        "started_at": [task.started_at for task in done],
+        "ended_at": [task.ended_at for task in done],
     }
 
 

@@ -9,7 +9,7 @@ from mains.db import Queries, Transaction
 from mains.errors import NotFound, RequestInvalid
 from mains.ids import SHORT_LENGTH, uuid_or_none
 from mains.jobs.dispatch import pools
-from mains.jobs.placement import Pool
+from mains.jobs.placement import CHUNK_TASKS_MAX, Pool
 from mains.jobs.queue import Capacity, Term
 from mains.jobs.rules import FINAL, JobState
 from mains.jobs.terms import terms_of
@@ -119,7 +119,8 @@ async def detail(tx: Transaction, job_id: UUID) -> JobDetail:
     """Return one job with its attempts, ended tasks and artefacts; secrets by name only."""
     row = await _one(tx, job_id)
     attempts = await tx.execute(QUERIES["attempts_of_job"], {"id": job_id})
-    tasks = await tx.execute(QUERIES["tasks_of_job"], {"id": job_id, "limit": TASKS_SHOWN_MAX})
+    shown = {"id": job_id, "limit": TASKS_SHOWN_MAX, "widest": CHUNK_TASKS_MAX}
+    tasks = await tx.execute(QUERIES["tasks_of_job"], shown)
     return JobDetail(
         **_job(row),
         spec=JobSpec.model_validate(row["spec"]),

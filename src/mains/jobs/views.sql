@@ -72,12 +72,24 @@ join ledger.draw on draw.id = attempt.id
 where attempt.job_id = %(id)s
 order by attempt.fence
 
+-- The first tasks that ended. An attempt's tasks lie within `widest` of its first: a result before
+-- which `limit` and `widest` others begin has none of them, and stays packed.
 -- name: tasks_of_job
+with near as (
+  select attempt_id
+  from (
+    select
+      attempt_id, sum(task_count) over (order by first_task, attempt_id) - task_count as before
+    from jobs.result
+    where job_id = %(id)s
+  ) as counted
+  where before < %(limit)s::bigint + %(widest)s::bigint
+)
 select task.task, task.state, task.exit_code, site.name as site, task.unit_milliseconds, task.reason
-from jobs.task
-left join jobs.attempt on attempt.id = task.attempt_id
-left join sites.site on site.id = attempt.site_id
-where task.job_id = %(id)s
+from near
+join jobs.task on task.attempt_id = near.attempt_id
+join jobs.attempt on attempt.id = near.attempt_id
+join sites.site on site.id = attempt.site_id
 order by task.task
 limit %(limit)s
 
