@@ -196,7 +196,9 @@ class Server:
             self._trusted.learn(certificates)
 
     def _signed(self, message: Schema) -> bytes:
-        return dsse.sign(message.model_dump_json().encode(), key=self._key)
+        """Sign a message without what the server takes for said anyway."""
+        spoken = message.model_dump_json(exclude_defaults=True)
+        return dsse.sign(spoken.encode(), key=self._key)
 
     def _access(self, sha256: str) -> dict[str, str]:
         ticket = BlobTicket(
