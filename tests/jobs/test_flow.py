@@ -71,6 +71,15 @@ async def test_a_voucher_pays_its_share_and_own_money_the_rest(city: City) -> No
     assert receipt.payers[1].rule == "rate.default"
 
 
+async def test_a_batch_that_outgrows_a_voucher_goes_on_with_own_money(city: City) -> None:
+    await city.voucher(whole=5)
+    await city.site("north", price="4")
+    answers = await city.submit_all([(a_spec(), {}) for _ in range(6)])
+    assert not [answer.detail for answer in answers if isinstance(answer, MainsError)]
+    # Of six times four, the voucher has half of two and the last one of it of a third.
+    assert await city.own_room() == (100 - 24 + 5) * WHOLE
+
+
 async def test_a_voucher_that_runs_out_leaves_the_rest_to_own_money(city: City) -> None:
     await city.voucher(whole=1)
     site = await city.site("north", price="4")

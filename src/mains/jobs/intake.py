@@ -23,8 +23,12 @@ BATCH_MAX: Final = 200
 WAITING_MAX: Final = 10_000
 GATHER_SECONDS: Final = 0.003
 """How long a batch waits for neighbours: they cost less together than one after another."""
-ROUNDS_MAX: Final = 2
-"""A spec whose quote lost a race for the last room is quoted once more; a quote never is."""
+ROUNDS_MAX: Final = 6
+"""A spec whose quote lost a race for the last room is quoted again; a quote never is.
+
+A batch that outgrows a voucher takes two rounds more: one job has what is left, the rest go on
+without. A cap, and what others take meanwhile, may ask for as many again.
+"""
 DEADLOCK_TRIES_MAX: Final = 3
 
 

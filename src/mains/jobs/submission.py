@@ -104,7 +104,7 @@ async def prepare(
 async def bind(tx: Transaction, batch: Batch, *, terms: Terms, last: bool, now: datetime) -> None:
     """Place the holds and queue the jobs; what is refused leaves nothing behind.
 
-    What lost a race for room stays open, to be prepared once more, unless this is the last round;
+    What lost a race for room stays open, to be prepared again, unless this is the last round;
     a spec is then quoted anew, while a quote stays what it is.
     """
     await _recheck_quotes(tx, batch)
