@@ -26,6 +26,7 @@ from mains.parties import keyfiles
 from mains.settings import Settings
 from mains.wire.client import Client
 from mains.wire.connection import Connection
+from tests.db.people import alive
 
 WAIT_SECONDS_MAX = 60.0
 MODULES = {
@@ -55,13 +56,6 @@ def loopback() -> str:
 def end_with_the_tests() -> None:
     """Ask the kernel to end the calling process in order should the tests be killed."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
-def alive(process: psutil.Process) -> bool:
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def kill(processes: Sequence[psutil.Process]) -> None:

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-import psutil
 import psycopg
 import pytest
 
@@ -32,6 +31,7 @@ from mains.errors import (
     StoreCorrupt,
 )
 from mains.settings import Settings
+from tests.db.people import alive
 
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
 NUMBERS = "SELECT coalesce(array_agg(number ORDER BY number), '{}') FROM public.numbers"
@@ -165,14 +165,6 @@ def test_what_runs_is_not_restored_over(past: Past, settings: Settings) -> None:
         server.stop()
 
 
-def ended(pid: int) -> bool:
-    """Say whether a process is over; whoever adopted it may not have asked how it ended yet."""
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
-
-
 def test_a_server_that_a_killed_mains_has_left_is_ended_first(
     past: Past, settings: Settings
 ) -> None:
@@ -193,7 +185,7 @@ def test_a_server_that_a_killed_mains_has_left_is_ended_first(
     assert left is not None
     archive = Recovery(past.archive, to_end=True)
     assert restored(settings, past.base, archive, over=True) == [1, 2, 3]
-    assert ended(left.pid)
+    assert not alive(left)
     assert numbers_of(settings) == [1, 2, 3]
 
 
@@ -216,7 +208,7 @@ def test_a_restore_that_was_killed_is_done_again(past: Past, settings: Settings)
     beside = postmaster(Layout(settings).folder / RESTORED)
     assert beside is not None
     assert restored(settings, past.base, Recovery()) == [1]
-    assert ended(beside.pid)
+    assert not alive(beside)
     assert {path.name for path in Layout(settings).folder.glob("data*")} == {"data"}
 
 

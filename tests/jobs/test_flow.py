@@ -346,3 +346,34 @@ async def test_a_site_that_is_not_there_is_named(city: City) -> None:
     pools = answer.facts["pools"]
     assert isinstance(pools, dict)
     assert pools["nope"] == "is no site that sells here"
+
+
+async def test_the_first_tasks_are_shown_of_an_array_that_has_more(
+    city: City, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = await city.site("north")
+    job_id = await city.job(a_spec(array=40))
+    monkeypatch.setattr(views, "TASKS_SHOWN_MAX", 5)
+    monkeypatch.setattr(views, "CHUNK_TASKS_MAX", 3)
+    ended = []
+    while not (await city.detail(job_id)).settled:
+        await city.dispatch()
+        orders = await site.orders()
+        for order in reversed(orders):
+            await site.end(order)
+            ended += range(order.first_task, order.last_task + 1)
+    assert ended != sorted(ended)
+    shown = (await city.settled(job_id)).task_list
+    assert [(task.task, task.state) for task in shown] == [(n, "succeeded") for n in range(5)]
+
+
+async def test_a_result_that_its_job_does_not_count_is_found(city: City) -> None:
+    site = await city.site("north")
+    job_id = await city.job()
+    await city.dispatch()
+    (order,) = await site.orders()
+    await site.end(order)
+    await city.settled(job_id)
+    async with city.database.transaction() as tx:
+        await tx.execute("update jobs.job set tasks_succeeded = 0, tasks_failed = 1")
+    assert [finding.invariant for finding in await city.audit()] == ["results_are_counted"]

@@ -130,12 +130,10 @@ class FakeEngine:
         text = run.order.envs.get("FAKE_LOG", "").encode()[: run.order.log_bytes_max]
         if not text:
             return b""
-        seen = run.seen
-        if seen is not None and seen.usage.final:
-            tasks = seen.report.tasks
-        else:
-            tasks = _timeline(run, self._clock.now())[0]
-        begun = any(report.task == task and report.started_at is not None for report in tasks)
+        begun = any(
+            report.task == task and report.started_at is not None
+            for report in _timeline(run, self._clock.now())[0]
+        )
         return text[offset : offset + bytes_max] if begun else b""
 
     async def outputs(self, attempt_id: UUID) -> Sequence[OutputFile]:
