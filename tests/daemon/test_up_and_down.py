@@ -15,9 +15,10 @@ from mains.db import embedded
 from mains.errors import Unauthenticated
 from mains.ids import new_id
 from mains.wire.jobs import SubmitRequest
-from tests.daemon.running import Mains, a_mains, alive, eventually, kill, loopback
+from tests.daemon.running import Mains, a_mains, eventually, kill, loopback
 from tests.daemon.town import Town, build
 from tests.daemon.traffic import HELD_SCRIPT, SECRET, charged, marked, patiently, settled
+from tests.db.people import alive
 
 REFUSED_SECONDS_MAX = 1.0
 

@@ -355,7 +355,7 @@ async def test_the_first_tasks_are_shown_of_an_array_that_has_more(
     job_id = await city.job(a_spec(array=40))
     monkeypatch.setattr(views, "TASKS_SHOWN_MAX", 5)
     monkeypatch.setattr(views, "CHUNK_TASKS_MAX", 3)
-    ended = []
+    ended: list[int] = []
     while not (await city.detail(job_id)).settled:
         await city.dispatch()
         orders = await site.orders()
